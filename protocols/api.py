@@ -1,0 +1,181 @@
+"""Every HTTP, WebSocket and outward MQTT body. Money in minor units, points whole, times in ms since 1970.
+
+Whoever reads one of these finds in `cause` why it was sent, and in `version` whether it is newer.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from protocols.decisions import Decision, Grant
+from protocols.effects import OfferState
+from protocols.inputs import Cause
+from protocols.money import AMOUNT_MAX
+
+Ident = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f/+#\s]+$")]
+Money = Annotated[int, msgspec.Meta(ge=-AMOUNT_MAX, le=AMOUNT_MAX)]
+LINES_MAX = 500
+
+
+class SaleLineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line: quantity in thousandths; the price is the product's own unless given."""
+
+    sku: Ident
+    quantity: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 1000
+    price_minor: Annotated[int, msgspec.Meta(ge=0, le=100_000_000)] | None = None
+    discount_minor: Annotated[int, msgspec.Meta(ge=0, le=100_000_000)] = 0
+
+
+class SaleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /api/v1/sales. `operation` is made by the till, once per sale, and sent again unchanged on a retry.
+
+    `card` is an account, a card or a device token; empty for a sale without one.
+    """
+
+    operation: Ident
+    sale: Ident
+    till: Ident
+    lines: Annotated[tuple[SaleLineRequest, ...], msgspec.Meta(min_length=1, max_length=LINES_MAX)]
+    card: str = ""
+    currency: Annotated[str, msgspec.Meta(min_length=3, max_length=3)] = "EUR"
+    closed_at_ms: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class SaleReceipt(msgspec.Struct, frozen=True):
+    """The verdict of a sale: what was earned, and the balance after it."""
+
+    operation: str
+    sale: str
+    account: str
+    total_minor: int
+    points_earned: int
+    balance_points: int | None
+    offers_used: tuple[str, ...] = ()
+
+
+class ScreenFields(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The template fields of a creative, with prices as they are now."""
+
+    template: str
+    title: str
+    eyebrow: str = ""
+    line: str = ""
+    price_minor: int | None = None
+    was_minor: int | None = None
+    unit: str = ""
+    stock: int | None = None
+    picture: str = ""
+    theme: str = "plain"
+
+
+class ScreenCommand(msgspec.Struct, frozen=True):
+    """What a screen shows now, and why. A higher `version` replaces it; the same one changes nothing."""
+
+    sign: str
+    version: int
+    creative: str
+    campaign: str
+    until_ms: int
+    fields: ScreenFields
+    cause: Cause
+    seq: int = 0
+
+
+class OfferView(msgspec.Struct, frozen=True):
+    """One offer as a phone shows it."""
+
+    offer: str
+    campaign: str
+    state: OfferState
+    grants: tuple[Grant, ...]
+    zone: str
+    issued_at_ms: int
+    until_ms: int
+    say: str
+
+
+class Wallet(msgspec.Struct, frozen=True):
+    """What a phone shows: balance with its age, offers. `points` is None while the balance is unknown."""
+
+    account: str
+    name: str
+    member: bool
+    tier: str
+    version: int
+    points: int | None
+    as_of_ms: int
+    offers: tuple[OfferView, ...]
+    cause: Cause
+    seq: int = 0
+
+
+class PresenceView(msgspec.Struct, frozen=True):
+    """Where a subject is, by the zone last announced. `p` in whole per cent."""
+
+    subject: str
+    zone: str
+    p: int
+    since_ms: int
+    cause: Cause
+
+
+class DecisionView(msgspec.Struct, frozen=True):
+    """A decision as the console lists it."""
+
+    seq: int
+    at_ms: int
+    took_us: int
+    decision: Decision
+    cause: Cause
+
+
+class BasketRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """PUT /api/v1/subjects/<subject>/basket: the open basket, whole."""
+
+    lines: Annotated[tuple[SaleLineRequest, ...], msgspec.Meta(max_length=LINES_MAX)]
+
+
+class EnrolRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """PUT /api/v1/devices/<device>: who carries a device. `account` empty: an anonymous tag of the store."""
+
+    subject: Ident
+    account: str = ""
+    name: str = ""
+    tier: str = "base"
+    consent: tuple[str, ...] = ()
+
+
+class ConsentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """PUT /api/v1/accounts/<account>/consent: the purposes that are allowed now, whole."""
+
+    operation: Ident
+    consent: tuple[str, ...]
+
+
+class RestockRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /api/v1/shelves/<shelf>/restock: this many pieces are there now."""
+
+    operation: Ident
+    pieces: Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """RFC 9457 problem details. `detail` says what to do."""
+
+    title: str
+    status: int
+    detail: str
+    code: str
+    type: str = "about:blank"
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """A stored verdict as HTTP answers it, whatever the operation was."""
+
+    outcome: str
+    replayed: bool
+    incarnation: str
+    seq: int
+    body: msgspec.Raw

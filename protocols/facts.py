@@ -1,0 +1,189 @@
+"""The books: what many may read. A fact is a row (book, key, version, value), its value JSON of the book's type.
+
+A key has one author. `Know` sets it, or, in a counted book, adds to it in the writer. A replaced value is kept
+in the past as long as any turn may need it, so a turn's facts can be seen again by their version.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from protocols.decisions import Grant, Scalar, Trigger
+from protocols.ids import CampaignId, CreativeId, Sku, ZoneId
+from protocols.inputs import Caps
+
+
+class Fact(msgspec.Struct, frozen=True, array_like=True):
+    """One fact as it travels to a cell. `value` is JSON; `null` means that the key is gone."""
+
+    book: str
+    key: str
+    version: int
+    value: bytes
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The floor: metres, origin top left, x to the right, y downwards. Walls are polylines of [x, y]."""
+
+    name: str
+    width_m: float
+    height_m: float
+    walls: tuple[tuple[tuple[float, float], ...], ...] = ()
+
+
+class Zone(msgspec.Struct, frozen=True):
+    """An area drawn around goods: a polygon of [x, y] in metres."""
+
+    name: str
+    polygon: tuple[tuple[float, float], ...] = ()
+
+
+class Scanner(msgspec.Struct, frozen=True):
+    """A gateway: where it hangs and the zone that it stands for when there is no map."""
+
+    zone: ZoneId
+    x: float = 0.0
+    y: float = 0.0
+    z: float = 2.5
+
+
+class ShelfPlace(msgspec.Struct, frozen=True):
+    """A shelf with its scale: what lies there, what a piece weighs, when it is low."""
+
+    zone: ZoneId
+    sku: Sku
+    unit_g: int
+    capacity: int
+    low_at: int
+    x: float = 0.0
+    y: float = 0.0
+    w: float = 1.0
+    h: float = 0.5
+
+
+class SignPlace(msgspec.Struct, frozen=True):
+    """A screen: the zones whose shoppers see it and what it plays by itself."""
+
+    name: str
+    zones: tuple[ZoneId, ...]
+    playlist: tuple[CreativeId, ...]
+    x: float = 0.0
+    y: float = 0.0
+    slot_s: int = 15
+
+
+class TillPlace(msgspec.Struct, frozen=True):
+    """A till on the floor."""
+
+    name: str
+    x: float = 0.0
+    y: float = 0.0
+
+
+class Product(msgspec.Struct, frozen=True):
+    """An item of the range. Money in minor units."""
+
+    name: str
+    category: str
+    price_minor: int
+    unit: str = "piece"
+    brand: str = ""
+    picture: str = ""
+
+
+class Creative(msgspec.Struct, frozen=True):
+    """What a screen can show: template fields. With a `sku`, the price is read from the product when shown."""
+
+    title: str
+    template: Literal["product", "message", "card"] = "product"
+    eyebrow: str = ""
+    line: str = ""
+    sku: Sku = Sku("")
+    was_minor: int = 0
+    picture: str = ""
+    theme: str = "plain"
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """One typed condition: the fact, the relation, what is wanted, and a sentence for people."""
+
+    fact: str
+    relation: Literal["is", "is_not", "at_least", "at_most", "in", "not_in", "has", "has_not"]
+    want: Scalar | tuple[Scalar, ...]
+    say: str
+
+
+class When(msgspec.Struct, frozen=True):
+    """A window: ISO days inclusive, weekdays (0 = Monday), minutes of the local day. Empty means always."""
+
+    first_day: str = ""
+    last_day: str = ""
+    weekdays: tuple[int, ...] = ()
+    from_minute: int = 0
+    to_minute: int = 1440
+
+
+class Campaign(msgspec.Struct, frozen=True):
+    """Who, when, where, which goods, which reward, which caps. The loader made and checked it from YAML."""
+
+    id: CampaignId
+    name: str
+    trigger: Trigger
+    conditions: tuple[Condition, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    zones: tuple[ZoneId, ...] = ()
+    skus: tuple[Sku, ...] = ()
+    categories: tuple[str, ...] = ()
+    dwell_s: int = 0
+    when: When = When()
+    caps: Caps = Caps()
+    group: str = ""
+    priority: int = 0
+    lasts_s: int = 1800
+    needs_consent: str = "offers"
+    version: int = 1
+
+
+class PresenceSettings(msgspec.Struct, frozen=True):
+    """How presence concludes. Seconds and decibels."""
+
+    window_s: float = 3.0
+    hysteresis_db: float = 6.0
+    hold_s: float = 1.0
+    zone_silence_s: float = 20.0
+    visit_silence_s: float = 120.0
+
+
+class StockLine(msgspec.Struct, frozen=True):
+    """A stock level: pieces on the shelf, its state, and how sure we are in whole per cent. Keyed by shelf id."""
+
+    sku: Sku
+    pieces: int
+    state: Literal["ok", "low", "out"]
+    p: int
+
+
+class Occupancy(msgspec.Struct, frozen=True):
+    """People in a zone, a counted book (`Know` adds): subjects with a visit, and the members among them."""
+
+    shoppers: int = 0
+    members: int = 0
+
+
+BOOKS: dict[str, Any] = {
+    "plan": Plan,
+    "zone": Zone,
+    "scanner": Scanner,
+    "shelf": ShelfPlace,
+    "sign": SignPlace,
+    "till": TillPlace,
+    "product": Product,
+    "creative": Creative,
+    "campaign": Campaign,
+    "presence": PresenceSettings,
+    "stock": StockLine,
+    "occupancy": Occupancy,
+}
+"""Every book and the type of its values. A fact of another book, or of another shape, is refused by name."""

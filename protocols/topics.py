@@ -1,0 +1,60 @@
+"""Every name on MQTT and Kafka.
+
+In: `espresense/…`, `home/+/BTtoMQTT/…`, `theengs/…`, `raddec/…`, `owntracks/…` (see protocols.devices), and our own
+under `endcap/v1/<store>/in/…`. Out: everything else under `endcap/v1/<store>/`.
+"""
+
+from __future__ import annotations
+
+ROOT = "endcap/v1"
+
+
+def screen(store: str, sign: str) -> str:
+    """What a screen shows now: retained JSON `ScreenCommand`."""
+    return f"{ROOT}/{store}/screen/{sign}/show"
+
+
+def phone(store: str, account: str) -> str:
+    """What an account's phone shows now: retained JSON `Wallet`."""
+    return f"{ROOT}/{store}/phone/{account}/wallet"
+
+
+def presence(store: str, subject: str) -> str:
+    """Where a subject is: retained JSON `PresenceView`."""
+    return f"{ROOT}/{store}/presence/{subject}"
+
+
+def occupancy(store: str, zone: str) -> str:
+    """How many people a zone holds: retained JSON `Occupancy`."""
+    return f"{ROOT}/{store}/occupancy/{zone}"
+
+
+def engine_state(store: str) -> str:
+    """`online` or, by the broker's last will, `offline`. Retained."""
+    return f"{ROOT}/{store}/engine"
+
+
+def till_request(store: str, till: str) -> str:
+    """Where a till without HTTP asks; the answer goes to its MQTT 5 response topic, or to `till_reply`."""
+    return f"{ROOT}/{store}/in/till/{till}/sale"
+
+
+def till_reply(store: str, till: str) -> str:
+    """Where a till that named no response topic hears its verdicts."""
+    return f"{ROOT}/{store}/till/{till}/reply"
+
+
+def shelf_weight(store: str, shelf: str) -> str:
+    """A scale's reading in grams, for scales that speak our own form: JSON `{"grams": 1234}`."""
+    return f"{ROOT}/{store}/in/shelf/{shelf}/weight"
+
+
+UP_MONEY = "endcap.up.money.v1"
+UP_TELEMETRY = "endcap.up.telemetry.v1"
+PARKED = "endcap.parked.v1"
+UP = {"money": UP_MONEY, "telemetry": UP_TELEMETRY}
+
+
+def down(store: str) -> str:
+    """The mailbox topic of one store."""
+    return f"endcap.down.{store}"
