@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from protocols.cells import Answer, Batch, Load, Turn
-from protocols.effects import Tell
+from protocols.effects import Know, Tell
 from protocols.facts import Fact
 from protocols.ids import Key
 from protocols.inputs import Given
@@ -85,15 +85,37 @@ class ParkedInput:
     trace: str
 
 
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A device or card that the store knows without asking: who carries it. No raw address is kept.
+
+    `token` is the store's keyed hash of the device or card id. `account` is empty for an anonymous tag.
+    """
+
+    token: bytes
+    subject: str
+    account: str
+    name: str = ""
+    member: bool = False
+    tier: str = "base"
+    consent: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Group:
-    """What commits together. `mail_number` moves the mailbox's cursor with the turns that the mail made."""
+    """What commits together. `mail_number` moves the mailbox's cursor with the turns that the mail made.
+
+    `known` are facts that no turn made: the store's own files and mail. `enrolled` are roster rows.
+    """
 
     now_ms: int
     turns: list[TakenTurn] = field(default_factory=list)
     saved: list[SavedEntity] = field(default_factory=list)
     parked: list[ParkedInput] = field(default_factory=list)
     rows_done: list[int] = field(default_factory=list)
+    known: list[Know] = field(default_factory=list)
+    enrolled: list[Enrolled] = field(default_factory=list)
     mail_number: int | None = None
 
 
@@ -132,6 +154,9 @@ class Db(Protocol):
 
     def pools(self) -> dict[str, int]:
         """What is spent of each pool."""
+
+    def roster(self) -> list[Enrolled]:
+        """Every enrolled device and card."""
 
     def now_high_water_ms(self) -> int:
         """The latest `now_ms` that was committed: the clock starts no earlier."""
