@@ -14,6 +14,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
+OPTIONS = (
+    "--quiet --universal --python-version 3.11 --generate-hashes"
+    " --no-emit-index-url --no-emit-find-links --no-header --no-annotate"
+)
 HEADER = """\
 # Every package, pinned and hashed. Each section holds what it needs beyond the one above it;
 # `build` stands alone. Written by `make lock`; do not edit.
@@ -27,9 +31,7 @@ def resolve(uv: str, requirements: list[str], constraints: str) -> dict[str, str
         wanted.write_text("\n".join(requirements))
         within.write_text(constraints)
         done = subprocess.run(
-            [uv, "pip", "compile", str(wanted), "--constraints", str(within), "--quiet"]
-            + ["--universal", "--python-version", "3.11", "--generate-hashes"]
-            + ["--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate"],
+            [uv, "pip", "compile", str(wanted), "--constraints", str(within), *OPTIONS.split()],
             stdout=subprocess.PIPE,
             text=True,
             check=True,

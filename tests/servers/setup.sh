@@ -70,7 +70,7 @@ fetch_kafka() {
     have mvn && have java || { say "no maven and java, so no Kafka"; return 0; }
     say "fetching Kafka $KAFKA_VERSION"
     cat >.cache/kafka/pom.xml <<POM
-<project xmlns="http://maven.apache.org/POM/4.0.0">
+<project>
   <modelVersion>4.0.0</modelVersion>
   <groupId>endcap</groupId><artifactId>kafka-for-tests</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>
@@ -100,17 +100,16 @@ row() { # row NAME VERSION SKIPPED: an empty version means that it is not here.
         printf '  %-12s %-28s %s\n' "$1" "-" "SKIPPED: $3"
     fi
 }
-first_line() { { "$@" 2>&1 || true; } | sed -n 1p; }
-number() { grep -oE '[0-9]+(\.[0-9]+)+' | head -1 || true; }
+version() { { "$@" 2>&1 || true; } | grep -oE '[0-9]+(\.[0-9]+)+' | sed -n 1p | grep . || echo present; }
 
 table() {
     local mosquitto='' kafka='' postgres='' prometheus='' chromium='' image=''
-    have mosquitto && mosquitto=$(first_line mosquitto -h | number)
-    have_kafka && have java && kafka="$KAFKA_VERSION on Java $(first_line java -version | number)"
-    have_postgres && postgres=$(PATH="$PATH:$(postgres_bin)" first_line postgres --version | number)
-    have prometheus && prometheus=$(first_line prometheus --version | number)
-    have_chromium && chromium=$(first_line chromium --version | number)
-    have buildah && have debootstrap && image="buildah $(first_line buildah --version | number)"
+    have mosquitto && mosquitto=$(version mosquitto -h)
+    have_kafka && have java && kafka="$KAFKA_VERSION on Java $(version java -version)"
+    have_postgres && postgres=$(PATH="$PATH:$(postgres_bin)" version postgres --version)
+    have prometheus && prometheus=$(version prometheus --version)
+    have_chromium && chromium=$(version chromium --version)
+    have buildah && have debootstrap && image="buildah $(version buildah --version)"
     echo
     printf '  %-12s %-28s %s\n' server version tests
     row mosquitto "$mosquitto" "tests over MQTT"
