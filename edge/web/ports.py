@@ -1,0 +1,105 @@
+"""What the web asks of the store. The runtime stands behind it; the tests of the pages have one of their own.
+
+The web knows HTTP, bodies and refusals; the store knows entities, facts and time. Nothing here blocks the loop.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from edge.ports import Enrolled
+from edge.web.channels import Subscription
+from edge.web.views import ConsoleSnapshot, Explained, FloorView, Health, SaleView, StoreNow
+from protocols.api import DecisionView, EnrolRequest, ScreenCommand, Wallet
+from protocols.errors import Verdict
+from protocols.ids import AccountId, Key
+from protocols.inputs import Input
+
+CONSOLE = "console"
+"""Channel of the console: `ConsoleSnapshot` as JSON, at most a few a second."""
+
+STORE = "store"
+"""Channel of everybody: `StoreNow` as JSON, when the link changes its state."""
+
+
+def phone_channel(account: str) -> str:
+    """Channel of one account's phones: `Wallet` as JSON, after each turn that notified them."""
+    return f"phone:{account}"
+
+
+def screen_channel(sign: str) -> str:
+    """Channel of one screen: `ScreenCommand` as JSON, after each turn that showed something."""
+    return f"screen:{sign}"
+
+
+class Door(Protocol):
+    """The store as its web sees it."""
+
+    async def ask(self, key: Key, given: Input, operation: str, payload: object) -> Verdict:
+        """Hands one input to one entity and returns when its turn is committed.
+
+        `payload` is what the sender sent, whole: its canonical hash tells a repeat (the stored verdict comes
+        back, `replayed`) from another request under the same id (raises Mismatch). A repeat in flight waits for
+        the first. An empty `operation` is for what nobody can send again. A step that replies nothing gives
+        `done` with the body null. The cause names the operation and the arrival, by the door's clock. Raises
+        Nonsense, NotNow or Parked; after either of those nothing was changed.
+        """
+
+    def now_ms(self) -> int:
+        """The store's clock."""
+
+    def resolve(self, card: str) -> Enrolled | None:
+        """Who carries a card or a device, or owns an account of this id; None if the roster does not know."""
+
+    async def enrol(self, device: str, request: EnrolRequest) -> Enrolled:
+        """Makes a device known, or moves it to another subject. Committed on return."""
+
+    def health(self) -> Health:
+        """Whether a till is served."""
+
+    def store(self) -> StoreNow:
+        """Who we are, and how the line to head office is."""
+
+    def floor(self) -> FloorView:
+        """The floor and the books that the pages draw from. The same object until `version` changes."""
+
+    def console(self) -> ConsoleSnapshot:
+        """The store as it is now."""
+
+    def wallet(self, account: AccountId) -> Wallet | None:
+        """What this account's phone shows now; None if the store does not know the account."""
+
+    def consent(self, account: AccountId) -> tuple[str, ...]:
+        """The purposes that the account allows now."""
+
+    def receipts(self, account: AccountId, limit: int) -> tuple[SaleView, ...]:
+        """The account's sales in this store, newest first."""
+
+    def screen(self, sign: str) -> ScreenCommand | None:
+        """What this screen shows now; None if there is no such sign, or nothing was shown yet."""
+
+    def screen_heard(self, sign: str, version: int) -> None:
+        """A heartbeat: the screen lives and shows `version`."""
+
+    def decisions(self, *, limit: int, before_seq: int | None, offer: str) -> tuple[DecisionView, ...]:
+        """Decisions, newest first, below `before_seq` if given; only the one that made `offer`, if given."""
+
+    async def explain(self, seq: int) -> Explained | None:
+        """Replays the turn that decided; None if no decision has this number or its turn is pruned."""
+
+    def subscribe(self, *channels: str) -> Subscription:
+        """Listens to channels (`CONSOLE`, `STORE`, `phone_channel`, `screen_channel`). Raises NotNow when full."""
+
+    # The demo's own doors. Only called when the settings say that this is a demo.
+
+    async def set_wan(self, up: bool) -> None:
+        """Cuts or mends the line to head office."""
+
+    async def kill_ray(self) -> None:
+        """Kills Ray's processes, as a fault would."""
+
+    async def walk(self, subject: str, x: float, y: float) -> None:
+        """Leads a shopper to a point of the floor: the sightings come through the store's public door."""
+
+    async def take_from_shelf(self, shelf: str, pieces: int) -> None:
+        """Takes goods from a shelf (negative: puts back): the weights come through the store's public door."""
