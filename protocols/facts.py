@@ -50,7 +50,11 @@ class Scanner(msgspec.Struct, frozen=True):
 
 
 class ShelfPlace(msgspec.Struct, frozen=True):
-    """A shelf with its scale: what lies there, what a piece weighs, when it is low."""
+    """A shelf with its scale: what lies there, what a piece weighs, when it is low.
+
+    `scale` is the node whose load cell stands under it, for scales that report raw counts: `zero_counts` when
+    empty, `counts_per_kg` more (or, negative, fewer) for each kilogram.
+    """
 
     zone: ZoneId
     sku: Sku
@@ -61,6 +65,9 @@ class ShelfPlace(msgspec.Struct, frozen=True):
     y: float = 0.0
     w: float = 1.0
     h: float = 0.5
+    scale: str = ""
+    zero_counts: int = 0
+    counts_per_kg: int = 0
 
 
 class SignPlace(msgspec.Struct, frozen=True):
