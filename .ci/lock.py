@@ -1,8 +1,11 @@
-"""Writes requirements.lock: every package pinned and hashed, in sections that build on one another.
+"""Writes and reads requirements.lock: every package pinned and hashed, in sections that build on one another.
 
-The sections are read by name (see `lock_section` in the Makefile): `build` makes the wheel, `store` runs it,
-`demo` adds the demo's own servers, `dev` adds what tests and lint need. The sections are cuts of one
-resolution, so a developer, a store and an image run the same versions. No index and no address is written.
+`build` makes the wheel, `store` runs it, `demo` adds the demo's own servers, `dev` adds what tests and lint
+need. The sections are cuts of one resolution, so a developer, a store and an image run the same versions.
+No index and no address is written.
+
+    python .ci/lock.py write UV            resolve again, by this uv
+    python .ci/lock.py print build store   those sections, for `pip install --require-hashes --no-deps -r`
 """
 
 import re
@@ -22,27 +25,11 @@ HEADER = """\
 # Every package, pinned and hashed. Each section holds what it needs beyond the one above it;
 # `build` stands alone. Written by `make lock`; do not edit.
 """
+Entries = dict[str, str]  # a requirement with its marker -> its lines in the lock
 
 
-def resolve(uv: str, requirements: list[str], constraints: str) -> dict[str, str]:
-    """Name and marker -> the locked lines of one requirement, for all platforms and Pythons we support."""
-    with tempfile.TemporaryDirectory() as folder:
-        wanted, within = Path(folder, "in.txt"), Path(folder, "within.txt")
-        wanted.write_text("\n".join(requirements))
-        within.write_text(constraints)
-        done = subprocess.run(
-            [uv, "pip", "compile", str(wanted), "--constraints", str(within), *OPTIONS.split()],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-    entries = re.findall(r"^\S.*(?:\n\s+--hash=.*)*", done.stdout, flags=re.MULTILINE)
-    return {entry.split("\\")[0].strip(): entry for entry in entries}
-
-
-def main() -> None:
-    """Resolve everything once, then cut the smaller sections out of it."""
-    uv = sys.argv[1]
+def write(uv: str) -> None:
+    """Resolves everything once, then cuts the smaller sections out of it."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras = pyproject["project"]["optional-dependencies"]
     build = pyproject["build-system"]["requires"]
@@ -50,12 +37,11 @@ def main() -> None:
     demo = store + extras["demo"]
     dev = demo + build + [one for one in extras["dev"] if not one.startswith("endcap[")]
 
-    everything = resolve(uv, dev, "")
-    within = "\n".join(key for key in everything)
+    everything = _resolve(uv, dev, within={})
     cuts = {
-        "build": resolve(uv, build, within),
-        "store": resolve(uv, store, within),
-        "demo": resolve(uv, demo, within),
+        "build": _resolve(uv, build, everything),
+        "store": _resolve(uv, store, everything),
+        "demo": _resolve(uv, demo, everything),
         "dev": everything,
     }
     text, known = HEADER, set[str]()
@@ -70,5 +56,42 @@ def main() -> None:
     print(f"{LOCK.name}: " + ", ".join(f"{name} {len(cut)}" for name, cut in cuts.items()))
 
 
+def read(names: list[str]) -> Entries:
+    """The entries of these sections together, each once."""
+    sections = dict(
+        re.findall(r"^# --- (\w+)\n(.*?)(?=^# ---|\Z)", LOCK.read_text(), re.MULTILINE | re.DOTALL)
+    )
+    found: Entries = {}
+    for name in names:
+        found |= _entries(sections[name])
+    return found
+
+
+def _resolve(uv: str, requirements: list[str], within: Entries) -> Entries:
+    """What these requirements need on every platform and Python we support, in the versions of `within`."""
+    with tempfile.TemporaryDirectory() as folder:
+        wanted, constraints = Path(folder, "in.txt"), Path(folder, "within.txt")
+        wanted.write_text("\n".join(requirements))
+        constraints.write_text("\n".join(within))
+        done = subprocess.run(
+            [uv, "pip", "compile", str(wanted), "--constraints", str(constraints), *OPTIONS.split()],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    return _entries(done.stdout)
+
+
+def _entries(text: str) -> Entries:
+    found = re.findall(r"^[^\s#].*(?:\n\s+--hash=.*)*", text, re.MULTILINE)
+    return {entry.split("\\")[0].strip(): entry for entry in found}
+
+
 if __name__ == "__main__":
-    main()
+    match sys.argv[1:]:
+        case ["write", uv]:
+            write(uv)
+        case ["print", *names] if names:
+            print("\n".join(read(names).values()))
+        case _:
+            sys.exit(__doc__)
