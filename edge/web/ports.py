@@ -1,6 +1,6 @@
-"""What the web asks of the store. The runtime stands behind it; the tests of the pages have one of their own.
+"""What the web asks of the store. The runtime stands behind it.
 
-The web knows HTTP, bodies and refusals; the store knows entities, facts and time. Nothing here blocks the loop.
+The web knows HTTP, bodies and refusals; the store knows entities, facts and time. Nothing blocks the loop.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class Door(Protocol):
         """Hands one input to one entity and returns when its turn is committed.
 
         `payload` is what the sender sent, whole: its canonical hash tells a repeat (the stored verdict comes
-        back, `replayed`) from another request under the same id (raises Mismatch). A repeat in flight waits for
-        the first. An empty `operation` is for what nobody can send again. A step that replies nothing gives
-        `done` with the body null. The cause names the operation and the arrival, by the door's clock. Raises
-        Nonsense, NotNow or Parked; after either of those nothing was changed.
+        back, `replayed`) from another request under the same id (raises Mismatch). A repeat in flight waits
+        for the first. An empty `operation` is for what nobody can send again. A step that replies nothing
+        gives `done` with the body null. The cause names the operation and the arrival, by the door's clock.
+        Raises Nonsense, NotNow or Parked; after any of them nothing was changed.
         """
 
     def now_ms(self) -> int:
@@ -88,7 +88,7 @@ class Door(Protocol):
         """Replays the turn that decided; None if no decision has this number or its turn is pruned."""
 
     def subscribe(self, *channels: str) -> Subscription:
-        """Listens to channels (`CONSOLE`, `STORE`, `phone_channel`, `screen_channel`). Raises NotNow when full."""
+        """Listens to channels, all of those named above. Raises NotNow when too many pages are open."""
 
     # The demo's own doors. Only called when the settings say that this is a demo.
 
@@ -102,4 +102,4 @@ class Door(Protocol):
         """Leads a shopper to a point of the floor: the sightings come through the store's public door."""
 
     async def take_from_shelf(self, shelf: str, pieces: int) -> None:
-        """Takes goods from a shelf (negative: puts back): the weights come through the store's public door."""
+        """Takes goods from a shelf (negative: puts back), through the store's public door."""

@@ -74,7 +74,7 @@ class RateView(msgspec.Struct, frozen=True):
 
 
 class RatesView(msgspec.Struct, frozen=True):
-    """What comes in and goes out: a second, and sales a minute. `shed` counts sightings dropped on purpose."""
+    """What comes in and goes out: a second; sales a minute. `shed` counts sightings dropped on purpose."""
 
     sightings: RateView
     decisions: RateView
@@ -150,7 +150,7 @@ class CellView(msgspec.Struct, frozen=True):
 
 
 class NeedsView(msgspec.Struct, frozen=True):
-    """Something that a person should look at: what is so, and what to do. `key` names the thing, if it is one."""
+    """Something that a person should look at: what is so, what to do, and the thing's `key`."""
 
     code: str
     say: str
@@ -160,7 +160,7 @@ class NeedsView(msgspec.Struct, frozen=True):
 
 
 class FloorView(msgspec.Struct, frozen=True):
-    """GET /api/v1/floor: what seldom changes. A new `version` in the console's message says to get it again."""
+    """GET /api/v1/floor: what seldom changes. The console's message names the version it needs."""
 
     version: int
     plan: Plan
@@ -178,8 +178,8 @@ class FloorView(msgspec.Struct, frozen=True):
 class ConsoleSnapshot(msgspec.Struct, frozen=True):
     """GET /api/v1/console and every message of /ws/console: the store as it is now, whole.
 
-    Level-triggered: a newer one replaces it, and one that was missed is missed by nobody. `(incarnation, seq)`
-    only grows within a life of the database.
+    Level-triggered: a newer one replaces it, and nobody misses one that was skipped.
+    `(incarnation, seq)` only grows within a life of the database.
     """
 
     incarnation: str
@@ -256,7 +256,7 @@ class CardView(msgspec.Struct, frozen=True):
 
 
 class PlaylistView(msgspec.Struct, frozen=True):
-    """GET /api/v1/signs/<sign>/playlist: what a screen plays by itself. Creatives without a price are left out."""
+    """GET /api/v1/signs/<sign>/playlist: what a screen plays by itself. What has no price is left out."""
 
     sign: str
     name: str
@@ -274,3 +274,10 @@ class Health(msgspec.Struct, frozen=True):
     seq: int
     link: str
     detail: str = ""
+
+
+class ConsentView(msgspec.Struct, frozen=True):
+    """GET /api/v1/accounts/<account>/consent: the purposes allowed now, and those that there are."""
+
+    allowed: tuple[str, ...]
+    purposes: tuple[str, ...]

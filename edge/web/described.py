@@ -1,0 +1,101 @@
+"""The OpenAPI document, from the same types that decode the bodies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, OpenAPIMediaType, Operation, Reference, RequestBody, Schema
+from litestar.openapi.spec.response import OpenAPIResponse
+from litestar.types import OperationIDCreator
+
+from edge.web import views
+from edge.web.refusals import PROBLEM_JSON
+from protocols import api
+
+_BODIES: tuple[Any, ...] = (
+    api.SaleRequest,
+    api.SaleReceipt,
+    api.Receipt,
+    api.BasketRequest,
+    api.EnrolRequest,
+    api.ConsentRequest,
+    api.RestockRequest,
+    api.Problem,
+    api.Wallet,
+    api.ScreenCommand,
+    api.DecisionView,
+    views.FloorView,
+    views.ConsoleSnapshot,
+    views.Explained,
+    views.StoreNow,
+    views.SaleView,
+    views.CardView,
+    views.PlaylistView,
+    views.Health,
+)
+"""Every body of the API. A new one is added here, and a test compares this with the routes."""
+
+
+def described(
+    summary: str, *, takes: Any = None, gives: Any = None, many: bool = False, problems: tuple[int, ...] = ()
+) -> dict[str, Any]:
+    """Keywords of a route handler that put it in the document: summary, body, answer, problems."""
+
+    @dataclass
+    class Described(Operation):
+        def __post_init__(self) -> None:
+            self.summary = summary
+            if takes is not None:
+                self.request_body = RequestBody(content={"application/json": _media(takes)}, required=True)
+            content = {"application/json": _media(gives, many)} if gives is not None else None
+            self.responses = {"200": OpenAPIResponse(description="As asked.", content=content)}
+            for status in problems:
+                self.responses[str(status)] = OpenAPIResponse(
+                    description=HTTPStatus(status).phrase, content={PROBLEM_JSON: _media(api.Problem)}
+                )
+
+    return {"operation_class": Described}
+
+
+def openapi(version: str) -> OpenAPIConfig:
+    """The document, served as JSON at /schema: no viewer, which would load from elsewhere."""
+    _, components = msgspec.json.schema_components(_BODIES, ref_template="#/components/schemas/{name}")
+    return OpenAPIConfig(
+        title="Endcap store",
+        version=version,
+        summary="The till, shelf and page API of one store.",
+        path="/schema",
+        render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+        components=Components(schemas={name: _Raw(schema) for name, schema in components.items()}),
+        operation_id_creator=_operation_id,
+        use_handler_docstrings=False,
+    )
+
+
+class _Raw(Schema):
+    """A schema that msgspec wrote: handed on as it is."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        super().__init__()
+        self._written = schema
+
+    def to_schema(self) -> dict[str, Any]:
+        return self._written
+
+
+def _media(kind: Any, many: bool = False) -> OpenAPIMediaType:
+    one = Reference(ref=f"#/components/schemas/{kind.__name__}")
+    return OpenAPIMediaType(schema=Schema(type="array", items=one) if many else one)  # type: ignore[arg-type]
+
+
+def _name(handler: Any, method: Any, parts: list[Any]) -> str:
+    words = [part if isinstance(part, str) else part.name for part in parts]
+    return "_".join([method.value.lower(), *words])
+
+
+_operation_id: OperationIDCreator = _name
