@@ -20,6 +20,7 @@ RELATIONS: dict[Form, tuple[Relation, ...]] = {
     "money": _ORDERED,
     "seconds": _ORDERED,
     "minute": _ORDERED,
+    "day": _ORDERED,
     "tier": _ORDERED,
     "flag": ("is", "is_not"),
     "text": _NAMED,
@@ -27,6 +28,9 @@ RELATIONS: dict[Form, tuple[Relation, ...]] = {
     "set": ("has", "has_not"),
 }
 """Which relations make sense for which form of value. `has` a list means: has at least one of it."""
+
+ORDERED_FORMS: tuple[Form, ...] = ("number", "money", "seconds", "minute")
+"""Forms whose values have a distance. Tiers have one too, by rank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +71,11 @@ def _reader(kind: FactKind, goods: Goods) -> Callable[[Seen], Value]:
         return lambda seen: read(seen, goods)
 
     def once(seen: Seen) -> Value:
-        values = seen.values
-        if name not in values:
-            values[name] = read(seen, goods)
-        return values[name]
+        try:
+            return seen.values[name]
+        except KeyError:
+            value = seen.values[name] = read(seen, goods)
+            return value
 
     return once
 
@@ -96,10 +101,19 @@ def _judge(kind: FactKind, condition: Condition) -> Callable[[Value], bool]:
             return lambda saw: isinstance(saw, tuple) and not many.isdisjoint(saw)
         case "has_not":
             return lambda saw: isinstance(saw, tuple) and many.isdisjoint(saw)
+    return _bound(kind, relation == "at_least", want)
+
+
+def _bound(kind: FactKind, least: bool, want: Scalar | tuple[Scalar, ...]) -> Callable[[Value], bool]:
+    if kind.form == "day" and isinstance(want, str):  # ISO days compare as text
+        day = want
+        if least:
+            return lambda saw: isinstance(saw, str) and saw >= day
+        return lambda saw: isinstance(saw, str) and saw <= day
     if not isinstance(want, int):
-        raise ValueError(f"{condition.fact} {relation} wants a number, not {want!r}")
+        raise ValueError(f"{kind.name} wants a bound, not {want!r}")
     limit = want
-    if relation == "at_least":
+    if least:
         return lambda saw: isinstance(saw, int) and saw >= limit
     return lambda saw: isinstance(saw, int) and saw <= limit
 
@@ -110,7 +124,7 @@ def distance(form: Form, relation: str, saw: Value, want: Scalar | tuple[Scalar,
         return MILLION  # one is wanted and none is there
     if form == "tier" and relation in ("at_least", "at_most"):
         return abs(_rank(saw) - _rank(want)) * MILLION // max(1, _rank(want))
-    if relation not in ("at_least", "at_most", "is", "in") or form in ("flag", "text", "weekday", "tier"):
+    if relation not in ("at_least", "at_most", "is", "in") or form not in ORDERED_FORMS:
         return -1
     if not isinstance(saw, int):
         return -1

@@ -25,7 +25,7 @@ STOCK_STATES = ("ok", "low", "out")
 NO_ZONE = ZoneId("")
 NO_SKU = Sku("")
 
-Form = Literal["number", "money", "seconds", "minute", "flag", "text", "tier", "weekday", "set"]
+Form = Literal["number", "money", "seconds", "minute", "day", "flag", "text", "tier", "weekday", "set"]
 Relation = Literal["is", "is_not", "at_least", "at_most", "in", "not_in", "has", "has_not"]
 Value = int | bool | str | tuple[str, ...] | None
 
@@ -111,7 +111,8 @@ Read = Callable[[Seen, Goods], Value]
 class FactKind:
     """One fact that conditions may read. `reach`: the shopper's own next step can change it.
 
-    `values` closes the list of what may be wanted; `book` says whose keys the wanted ones must be.
+    `values` closes the list of what may be wanted; `book` says whose keys the wanted ones must be. `noun` is
+    what a sentence calls it: "basket at €7.10 of €8.00".
     `own` facts depend on the campaign's goods, so they are not shared between campaigns.
     """
 
@@ -124,6 +125,7 @@ class FactKind:
     values: tuple[str, ...] = ()
     book: Literal["", "zone", "product", "category"] = ""
     own: bool = False
+    noun: str = ""
 
 
 def pieces_of(lines: tuple[BasketLine, ...], products: Mapping[str, Product]) -> int:
@@ -206,17 +208,18 @@ _SALE: tuple[Trigger, ...] = ("sale_closed",)
 _TABLE: tuple[FactKind, ...] = (
     FactKind("zone", "text", _PLACE, "the zone that the shopper, or the shelf, is in",
              lambda s, _: s.context.zone, reach=True, book="zone"),
-    FactKind("zone_shoppers", "number", _PLACE, "people in that zone, before this turn", _zone_shoppers),
+    FactKind("zone_shoppers", "number", _PLACE, "people in that zone, before this turn",
+             _zone_shoppers, noun="the zone"),
     FactKind("zones_visited", "set", _SHOPPER, "zones entered in this visit, this one too",
              lambda s, _: s.context.zones_visited, reach=True, book="zone"),
     FactKind("visits_zone_count", "number", _SHOPPER, "times this zone was entered in this visit",
-             lambda s, _: s.context.visits_zone_count, reach=True),
+             lambda s, _: s.context.visits_zone_count, reach=True, noun="entries"),
     FactKind("dwell_s", "seconds", _STAYED, "seconds in this zone without leaving it",
-             lambda s, _: s.context.dwell_s, reach=True),
+             lambda s, _: s.context.dwell_s, reach=True, noun="stay"),
     FactKind("visit_minutes", "number", _SHOPPER, "whole minutes since the visit began",
-             lambda s, _: s.context.visit_minutes, reach=True),
+             lambda s, _: s.context.visit_minutes, reach=True, noun="visit"),
     FactKind("issued_this_visit", "number", _SHOPPER, "offers issued in this visit, of all campaigns",
-             lambda s, _: sum(s.context.counts.values())),
+             lambda s, _: sum(s.context.counts.values()), noun="offers in this visit"),
     FactKind("member", "flag", _PERSON, "whether the shopper is in the programme",
              lambda s, _: s.context.member),
     FactKind("tier", "tier", _PERSON, "the member's tier", lambda s, _: s.context.tier, values=TIERS),
@@ -224,30 +227,31 @@ _TABLE: tuple[FactKind, ...] = (
              lambda s, _: s.context.segments),
     FactKind("consent", "set", _PERSON, "purposes that the member allows", lambda s, _: s.context.consent),
     FactKind("basket_total_minor", "money", _SHOPPER, "what the open basket costs",
-             lambda s, _: total_minor(s.context.basket), reach=True),
+             lambda s, _: total_minor(s.context.basket), reach=True, noun="basket"),
     FactKind("basket_items", "number", _SHOPPER, "pieces in the open basket",
-             lambda s, _: pieces_of(s.context.basket, s.books.products), reach=True),
+             lambda s, _: pieces_of(s.context.basket, s.books.products), reach=True, noun="basket"),
     FactKind("basket_skus", "set", _SHOPPER, "products in the open basket",
              lambda s, _: _skus(s.context.basket), reach=True, book="product"),
     FactKind("basket_categories", "set", _SHOPPER, "categories in the open basket",
              lambda s, _: _categories(s.context.basket, s.books.products), reach=True, book="category"),
     FactKind("sale_total_minor", "money", _SALE, "what the sale came to",
-             lambda s, _: s.context.sale_total_minor, reach=True),
+             lambda s, _: s.context.sale_total_minor, reach=True, noun="sale"),
     FactKind("sale_items", "number", _SALE, "pieces in the sale",
-             lambda s, _: pieces_of(s.context.sale, s.books.products), reach=True),
+             lambda s, _: pieces_of(s.context.sale, s.books.products), reach=True, noun="sale"),
     FactKind("sale_skus", "set", _SALE, "products in the sale",
              lambda s, _: _skus(s.context.sale), reach=True, book="product"),
     FactKind("sale_categories", "set", _SALE, "categories in the sale",
              lambda s, _: _categories(s.context.sale, s.books.products), reach=True, book="category"),
     FactKind("points_balance", "number", _SALE, "points before this sale; unknown where head office is",
-             lambda s, _: s.context.points_balance),
+             lambda s, _: s.context.points_balance, noun="balance"),
     FactKind("till", "text", _SALE, "the till that rang the sale", lambda s, _: s.context.till),
     FactKind("stock_pieces", "number", TRIGGERS, "pieces on the shelves of the campaign's scarcest goods",
-             _stock_pieces, own=True),
+             _stock_pieces, own=True, noun="shelf"),
     FactKind("stock_state", "text", TRIGGERS, "state of those shelves: ok, low or out",
              _stock_state, values=STOCK_STATES, own=True),
     FactKind("weekday", "weekday", TRIGGERS, "the day of the week in the store",
              lambda s, _: WEEKDAYS[s.context.local.weekday], values=WEEKDAYS),
+    FactKind("day", "day", TRIGGERS, "the business day, as 2026-11-24", lambda s, _: s.context.local.day),
     FactKind("minute_of_day", "minute", TRIGGERS, "the time of day in the store",
              lambda s, _: s.context.local.minute),
 )  # fmt: skip
