@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from protocols.cells import Answer, Batch, Load, Turn
+from protocols.cells import Answer, Batch, Load, Position, Turn
 from protocols.effects import Know, Tell
+from protocols.errors import Outcome
 from protocols.facts import Fact
 from protocols.ids import Key
-from protocols.inputs import Given
+from protocols.inputs import Given, Local
 
 
 class CommitFailed(Exception):
@@ -46,7 +47,7 @@ class Stored:
     """The verdict that stands for an operation id, from the journal."""
 
     payload_hash: bytes
-    outcome: str
+    outcome: Outcome
     body: bytes
     seq: int
 
@@ -129,6 +130,29 @@ class Committed:
     facts: Sequence[Fact]
     facts_version: int
     wal_pages: int = 0
+
+
+class Outward(Protocol):
+    """What happens after a commit: messages to phones, screens and tills. Plain calls; they never wait."""
+
+    def committed(self, group: Group, committed: Committed, stepped_us: int, commit_us: int) -> None:
+        """The group stands in the database. Called in commit order of each cell."""
+
+    def positions(self, positions: Sequence[Position]) -> None:
+        """Where subjects are; soft, not journalled."""
+
+
+class Clock(Protocol):
+    """The one clock of a store. It never goes back; its high water is saved with commits."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+
+    def now_us(self) -> int:
+        """Microseconds since 1970."""
+
+    def local(self, at_ms: int) -> Local:
+        """The store's calendar at an instant."""
 
 
 class Db(Protocol):

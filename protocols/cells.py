@@ -75,7 +75,6 @@ class Batch(msgspec.Struct, frozen=True, array_like=True):
 class Turn(msgspec.Struct, frozen=True, array_like=True):
     """One step that was made. `state` is JSON, None when the entity is gone (a visit that ended).
 
-    `loaded` is the version that the entity was loaded at when this turn is its first in this cell, else -1.
     `pools` are the pool numbers that the step read. `digest` covers state and effects.
     """
 
@@ -89,11 +88,15 @@ class Turn(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Untaken(msgspec.Struct, frozen=True, array_like=True):
-    """An input that was not stepped: its key is not held (`missing`), or its step threw (`threw`)."""
+    """An input that was not stepped: its key is not held (`missing`), or its step threw (`threw`).
+
+    `state` and `trace` are kept with an input whose step threw, for the person who will look.
+    """
 
     given: Given
     why: Literal["missing", "threw"]
     trace: str = ""
+    state: bytes = b""
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
