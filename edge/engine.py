@@ -30,24 +30,19 @@ from edge.ports import (
     ParkedInput,
 )
 from edge.seats import Seat
+from edge.wakes import Wakes
 from protocols.cells import Answer, Batch, Heard, Load, Weighed
 from protocols.codec import payload_hash
 from protocols.errors import EndcapError, Mismatch, NotNow, Parked, Verdict
 from protocols.facts import Fact
 from protocols.ids import Key
-from protocols.inputs import Cause, Given, Input, Woken
+from protocols.inputs import Cause, Given, Input
 
 TOLD_ROUNDS_MAX = 4
 """How often a group follows Tells from cell to cell. What is told beyond becomes rows, taken next."""
 
 TRIES_MAX = 5
 """How often an input may be taken in vain before it is taken alone, and then parked."""
-
-WAKES_PER_ROUND_MAX = 256
-"""Overdue wakes put into inboxes at once; after a long stop the others follow, the longest overdue first."""
-
-WAKE_ROUND_GAP_S = 0.01
-"""Least time between two rounds of wakes: bounds what an entity that always wants to be woken can cost."""
 
 TICK_S = 1.0
 """While visits are open, a batch is sent at least so often: silence is concluded from its `now_ms`."""
@@ -131,9 +126,7 @@ class Engine:
         self.counts = Counts()
         self._soft = _Soft()
         self._in_flight: dict[str, _InFlight] = {}
-        self._waking: set[Key] = set()
-        self._next_wake_ms: int | None = None
-        self._wake_changed = asyncio.Event()
+        self._wakes = Wakes(db, clock, self.submit)
         self._stopped = False
 
     # --- doors
@@ -201,7 +194,7 @@ class Engine:
             async with asyncio.TaskGroup() as tasks:
                 for seat in self.seats.values():
                     tasks.create_task(self._run_group(seat), name=f"cell {seat.name}")
-                tasks.create_task(self._run_wakes(), name="wakes")
+                tasks.create_task(self._wakes.run(), name="wakes")
         finally:
             self._stopped = True
             gone = NotNow("the store engine stopped; nothing was charged, send it again")
@@ -218,7 +211,6 @@ class Engine:
         while rows := self._db.owed(after, OWED_PAGE):
             self._owe(rows)
             after = rows[-1].row
-        self._next_wake_ms = self._db.next_wake_ms()
 
     async def _run_group(self, seat: Seat) -> None:
         while True:
@@ -240,39 +232,6 @@ class Engine:
                 await seat.inbox.arrived.wait()
         except TimeoutError:
             pass  # the tick itself is the work: its `now_ms` lets silence be concluded
-
-    async def _run_wakes(self) -> None:
-        while True:
-            now_ms = self._clock.now_ms()
-            if self._next_wake_ms is None or self._next_wake_ms > now_ms:
-                await self._until_wake(now_ms)
-                continue
-            for key in self._db.due(now_ms, WAKES_PER_ROUND_MAX):
-                self._wake(key, now_ms)
-            await asyncio.sleep(WAKE_ROUND_GAP_S)
-            if not self._waking:
-                self._next_wake_ms = self._db.next_wake_ms()
-
-    async def _until_wake(self, now_ms: int) -> None:
-        self._wake_changed.clear()
-        wait_s = None if self._next_wake_ms is None else min(TICK_S, (self._next_wake_ms - now_ms) / 1000)
-        try:
-            async with asyncio.timeout(wait_s):
-                await self._wake_changed.wait()
-        except TimeoutError:
-            pass  # it is time, or time to look at the clock again
-
-    def _wake(self, key: Key, now_ms: int) -> None:
-        if key in self._waking:
-            return
-        ident = f"wake/{key}@{now_ms}"
-        cause = Cause(self._clock.now_us(), operation=ident)
-        given = Given(key, ident, Woken(), cause, now_ms, self._clock.local(now_ms))
-        try:
-            self.submit(Item(given, done=lambda _: self._waking.discard(key)))
-        except NotNow:
-            return  # still due: the next round finds it again
-        self._waking.add(key)
 
     # --- one group
 
@@ -401,12 +360,7 @@ class Engine:
             self._soft.pools = group.pools
         self._absorb(committed)
         group.settle()
-        for saved in closed.saved:
-            if saved.wake_at_ms is not None and (
-                self._next_wake_ms is None or saved.wake_at_ms < self._next_wake_ms
-            ):
-                self._next_wake_ms = saved.wake_at_ms
-                self._wake_changed.set()
+        self._wakes.saved(closed.saved)
         group.finish(committed)
         for seat, items in group.missing.items():
             if any(item.tries >= TRIES_MAX for item in items):
