@@ -1,1 +1,1 @@
-"""The tests: unit, contract, property, tidy and simulation need nothing; integration and browser use real servers."""
+"""Unit, contract, property, tidy, simulation: nothing needed. Integration, browser: real servers."""

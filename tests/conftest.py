@@ -14,6 +14,7 @@ import pytest
 
 from tests.servers.chromium import browser, page
 from tests.servers.faults import wan
+from tests.servers.image import image
 from tests.servers.kafka import kafka, kafka_wan
 from tests.servers.mosquitto import mosquitto
 from tests.servers.postgres import postgres, postgres_url
@@ -22,6 +23,7 @@ from tests.servers.prometheus import start_prometheus
 
 __all__ = [
     "browser",
+    "image",
     "kafka",
     "kafka_wan",
     "mosquitto",

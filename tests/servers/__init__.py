@@ -7,6 +7,7 @@ postgres     one PostgreSQL for the whole run, a fresh database a test
 prometheus   scrapes what a test names and evaluates the rules it is given
 chromium     a headless browser that knows no host but this one
 faults       a TCP proxy that can be cut, healed, slowed and made to swallow
+image        Dockerfile.edge, built by buildah through image.sh, and containers of it
 setup.sh     installs them where that is allowed, and says what will be skipped
 
 Each module has a context manager (`with mosquitto_running(folder) as broker`) and a fixture over it. A server
