@@ -6,10 +6,11 @@ Soft: a cell is handed its facts again whenever it starts. A step reads them and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from actors.campaigns.index import INDEX_BOOKS, Index, compile_index
 from protocols.decisions import Decision
 from protocols.errors import Nonsense
 from protocols.facts import (
@@ -29,9 +30,6 @@ from protocols.facts import (
     Zone,
 )
 
-if TYPE_CHECKING:
-    from actors.campaigns.index import Index
-
 GONE = b"null"
 """The value of a fact whose key was taken out of its book."""
 
@@ -39,8 +37,8 @@ _DECODE: dict[str, Callable[[bytes], Any]] = {
     book: msgspec.json.Decoder(kind).decode for book, kind in BOOKS.items()
 }
 
-_FLOOR_BOOKS = frozenset({"zone", "scanner", "shelf", "sign", "creative", "campaign", "product"})
-"""Books that change with a store's files, not with its day: what is derived from them is made anew."""
+_SIGN_BOOKS = frozenset({"sign", "creative", "campaign"})
+"""The books that say which signs a zone or a product has: a change in one asks for that to be worked out anew."""
 
 
 class Facts:
@@ -52,6 +50,7 @@ class Facts:
 
     __slots__ = (
         "_index",
+        "_shelves_by_sku",
         "_signs_by_sku",
         "_signs_by_zone",
         "campaigns",
@@ -89,15 +88,22 @@ class Facts:
         self.pools: dict[str, int] = {}
         self.pools_read: dict[str, int] = {}
         self.explained: list[Decision] | None = None
-        self._forget_derived()
+        self._index: Index | None = None
+        self._signs_by_zone: dict[str, tuple[str, ...]] | None = None
+        self._signs_by_sku: dict[str, tuple[str, ...]] | None = None
+        self._shelves_by_sku: dict[str, tuple[str, ...]] | None = None
 
     def apply(self, facts: Iterable[Fact], version: int) -> None:
-        """Takes changed facts in; `null` takes a key out. A bad one raises Nonsense, and then nothing changed."""
+        """Takes changed facts in; `null` takes a key out. A bad one raises Nonsense and changes nothing."""
         read = [(fact.book, fact.key, _value(fact)) for fact in facts]
         for book, key, value in read:
             self._put(book, key, value)
-            if book in _FLOOR_BOOKS:
-                self._forget_derived()
+            if book in INDEX_BOOKS:
+                self._index = None
+            if book == "shelf":
+                self._shelves_by_sku = None
+            if book in _SIGN_BOOKS:
+                self._signs_by_zone = self._signs_by_sku = None
         self.version = version
 
     def spent(self, pool: str) -> int:
@@ -109,10 +115,8 @@ class Facts:
     @property
     def index(self) -> Index:
         """The campaigns, compiled by trigger, zone and goods."""
-        from actors.campaigns.index import Index
-
         if self._index is None:
-            self._index = Index(self.campaigns, self.shelves)
+            self._index = compile_index(self)
         return self._index
 
     def signs_of(self, zone: str) -> tuple[str, ...]:
@@ -133,6 +137,13 @@ class Facts:
                 if (creative := self.creatives.get(creative_id)) is not None and creative.sku
             )
         return self._signs_by_sku.get(sku, ())
+
+    def stock_of(self, sku: str) -> list[tuple[str, StockLine]]:
+        """What is known of this product's shelves, by shelf."""
+        if self._shelves_by_sku is None:
+            self._shelves_by_sku = _gathered((place.sku, shelf) for shelf, place in self.shelves.items())
+        shelves = self._shelves_by_sku.get(sku, ())
+        return [(shelf, self.stock[shelf]) for shelf in shelves if shelf in self.stock]
 
     def _may_show(self, sign: str) -> Iterable[str]:
         place = self.signs[sign]
@@ -168,11 +179,6 @@ class Facts:
             "occupancy": self.occupancy,
         }
         return tables[book]
-
-    def _forget_derived(self) -> None:
-        self._index: Index | None = None
-        self._signs_by_zone: dict[str, tuple[str, ...]] | None = None
-        self._signs_by_sku: dict[str, tuple[str, ...]] | None = None
 
 
 def _value(fact: Fact) -> Any:

@@ -63,11 +63,15 @@ class SalePosted(_Entry):
 
 
 class CapCounted(_Entry):
-    """A campaign was issued to this account once more; `day` counts within the business day named."""
+    """A campaign was issued to this account once more; `day` counts within the business day named.
+
+    `times` is more than 1 only where rows of one day are read back as one.
+    """
 
     account: AccountId
     campaign: CampaignId
     day: str
+    times: int = 1
 
 
 class PoolSpent(_Entry):

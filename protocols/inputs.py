@@ -194,12 +194,16 @@ class ConsentChanged(_Input):
 
 
 class MemberKnown(_Input):
-    """What the roster says of the account's member."""
+    """What the roster says of the account's member.
+
+    A visit tells it too, `unless_known`: what it carries is as old as the visit and replaces nothing newer.
+    """
 
     name: str = ""
     tier: str = "base"
     consent: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
+    unless_known: bool = False
 
 
 class BalanceKnown(_Input):

@@ -1,0 +1,274 @@
+"""The zone of the nearest scanner, by mean signal with hysteresis: presence without a map.
+
+A level is the mean of what one scanner hears, each reading weighted by exp(-age / window). Another zone must
+be louder than the announced one by `hysteresis_db` for `hold_s`; then the loudest zone is announced. Nothing
+here is saved: what is lost is learned again within seconds, and a new row concludes nothing until then.
+"""
+
+from __future__ import annotations
+
+from math import exp
+from typing import Any
+
+from actors.concluded import Concluded, conclusion
+from actors.facts import Facts
+from protocols.cells import Heard, Position
+from protocols.facts import PresenceSettings
+from protocols.ids import UNKNOWN_ZONE, Key, SubjectId, ZoneId, ident_of
+from protocols.inputs import Cause, Input, VisitEnded, ZoneEntered, ZoneLeft
+
+SETTLE_MS = 5_000
+"""How long a row that was loaded with an announced zone listens before it concludes anything."""
+
+ROUND_MS = 200
+"""How often all subjects are looked through for silence and for holds that ended. Hearing decides at once."""
+
+POSITION_MS = 1_000
+"""A subject's position is given at most this often."""
+
+RSSI_MIN_DBM, RSSI_MAX_DBM = -127.0, 0.0
+"""Readings outside are a receiver's error codes, not signals; one of them would wreck a mean."""
+
+LEVELS_MAX = 64
+"""Scanners remembered of one subject. Beyond it the one unheard for longest is forgotten."""
+
+STRANGERS_MAX = 256
+"""Scanners named that the floor does not list. Those beyond are counted together, under `OTHERS`."""
+
+OTHERS = "…"
+
+GAPS_FRESH = 3.0
+"""A scanner's level counts until this many of its usual gaps have passed, if that is more than the window."""
+
+_SILENT = -1e9
+
+
+class _Level:
+    """What one scanner hears of one subject."""
+
+    __slots__ = ("fresh_ms", "gap_ms", "heard_ms", "mean_dbm", "weight", "x", "y", "zone")
+
+    def __init__(self, zone: ZoneId, x: float, y: float, dbm: float, at_ms: int, window_ms: float) -> None:
+        self.zone = zone
+        self.x = x
+        self.y = y
+        self.mean_dbm = dbm
+        self.weight = 1.0
+        self.heard_ms = at_ms
+        self.gap_ms = 0.0
+        self.fresh_ms = window_ms
+
+
+class _Track:
+    """One subject: its levels, the zone announced, and since when another one is ahead."""
+
+    __slots__ = (
+        "ahead_ms", "arrived_us", "in_zone_ms", "key", "levels", "placed_ms", "quiet_until_ms", "scanner",
+        "seen_ms", "shown_ms", "subject", "zone",
+    )  # fmt: skip
+
+    def __init__(self, key: Key, zone: ZoneId, quiet_until_ms: int, now_ms: int) -> None:
+        self.key = key
+        self.subject = SubjectId(ident_of(key))
+        self.zone = zone
+        self.quiet_until_ms = quiet_until_ms
+        self.levels: dict[str, _Level] = {}
+        self.ahead_ms = -1  # since when another zone is ahead; -1 while none is
+        self.seen_ms = now_ms  # by any scanner
+        self.placed_ms = now_ms  # by a scanner of the floor
+        self.in_zone_ms = now_ms  # by a scanner of the announced zone
+        self.shown_ms = -POSITION_MS
+        self.scanner = ""
+        self.arrived_us = now_ms * 1_000
+
+
+class Nearest:
+    """Presence of the subjects that a cell holds. Soft state throughout."""
+
+    def __init__(self) -> None:
+        self._tracks: dict[Key, _Track] = {}
+        self._strangers: dict[str, int] = {}
+        self._to_show: dict[Key, _Track] = {}
+        self._next_round_ms = 0
+        self.refused = 0
+        """Readings that were no signal."""
+
+    def admit(self, key: Key, shopper: Any, now_ms: int) -> None:
+        """A row for a shopper that was just loaded: in its announced zone, silent from now on."""
+        zone = shopper.zone
+        quiet_until_ms = now_ms if zone == UNKNOWN_ZONE else now_ms + SETTLE_MS
+        self._tracks[key] = _Track(key, zone, quiet_until_ms, now_ms)
+
+    def forget(self, key: Key) -> None:
+        """Drops the row. What it knew is learned again when the subject is next heard."""
+        self._tracks.pop(key, None)
+
+    def strangers(self) -> dict[str, int]:
+        """Readings by scanners that the floor does not list, by scanner."""
+        return dict(self._strangers)
+
+    def hear(self, heard: Heard, facts: Facts) -> tuple[Concluded, ...]:
+        """Takes one sighting in. A subject without a row, or a reading that is no signal, changes nothing."""
+        track = self._tracks.get(heard.key)
+        if track is None:
+            return ()
+        dbm, at_ms, scanner = heard.rssi_dbm, heard.at_ms, heard.scanner
+        if not RSSI_MIN_DBM <= dbm <= RSSI_MAX_DBM:  # NaN too
+            self.refused += 1
+            return ()
+        track.seen_ms = at_ms
+        track.scanner = scanner
+        track.arrived_us = heard.arrived_us
+        place = facts.scanners.get(scanner)
+        if place is None:
+            self._count_stranger(scanner)
+            return ()
+        settings = facts.presence
+        track.placed_ms = at_ms
+        level = track.levels.get(scanner)
+        if level is None:
+            level = _Level(place.zone, place.x, place.y, dbm, at_ms, settings.window_s * 1_000.0)
+            _keep(track.levels, scanner, level)
+        else:
+            level.zone = place.zone
+            _update(level, dbm, at_ms, settings)
+        if at_ms - track.shown_ms >= POSITION_MS:
+            track.shown_ms = at_ms
+            self._to_show[track.key] = track
+        if place.zone == track.zone:
+            track.in_zone_ms = at_ms
+            if track.ahead_ms < 0:
+                return ()
+        return self._weigh(track, at_ms, settings, "")
+
+    def tick(self, now_ms: int, facts: Facts) -> tuple[Concluded, ...]:
+        """What silence concludes: a hold that ended, a zone left, a visit over. Cheap when called too often."""
+        if 0 <= self._next_round_ms - now_ms <= ROUND_MS:
+            return ()
+        self._next_round_ms = now_ms + ROUND_MS
+        settings = facts.presence
+        silence_ms = settings.zone_silence_s * 1_000
+        ended_ms = settings.visit_silence_s * 1_000
+        window_ms = settings.window_s * 1_000
+        found: list[Concluded] = []
+        for track in self._tracks.values():
+            if now_ms - track.seen_ms >= ended_ms:
+                found.append(self._over(track, now_ms))
+            elif now_ms - track.placed_ms >= silence_ms:
+                found.extend(self._lost(track, now_ms))
+            elif track.ahead_ms >= 0 or now_ms - track.in_zone_ms >= window_ms:
+                found.extend(self._weigh(track, now_ms, settings, f"~{now_ms}"))
+        return tuple(found)
+
+    def positions(self, now_ms: int, facts: Facts) -> list[Position]:
+        """Where the subjects heard since the last call are: amid the scanners that hear them, by amplitude."""
+        if not self._to_show:
+            return []
+        shown = [_position(track, now_ms) for track in self._to_show.values() if track.key in self._tracks]
+        self._to_show.clear()
+        return shown
+
+    def _weigh(
+        self, track: _Track, now_ms: int, settings: PresenceSettings, at: str
+    ) -> tuple[Concluded, ...]:
+        """Compares the announced zone with the loudest other one, and announces that if it holds."""
+        zone, own, best, best_zone = track.zone, _SILENT, _SILENT, UNKNOWN_ZONE
+        for level in track.levels.values():
+            if now_ms - level.heard_ms <= level.fresh_ms:
+                dbm = level.mean_dbm
+                if level.zone == zone:
+                    if dbm > own:
+                        own = dbm
+                elif dbm > best:
+                    best, best_zone = dbm, level.zone
+        if best == _SILENT or best - own < settings.hysteresis_db:
+            track.ahead_ms = -1
+            return ()
+        if track.ahead_ms < 0:
+            track.ahead_ms = now_ms
+        if now_ms - track.ahead_ms < settings.hold_s * 1_000 or now_ms < track.quiet_until_ms:
+            return ()
+        track.ahead_ms = -1
+        track.in_zone_ms = now_ms
+        return self._announce(track, best_zone, now_ms, at)
+
+    def _announce(self, track: _Track, zone: ZoneId, now_ms: int, at: str) -> tuple[Concluded, ...]:
+        before, track.zone = track.zone, zone
+        if zone == UNKNOWN_ZONE:  # nothing is claimed, so nothing is entered
+            given: Input = ZoneLeft(before)
+        else:
+            given = ZoneEntered(zone, _share(track, zone, now_ms))
+        return (conclusion(track.key, given, _cause(track), at),)
+
+    def _lost(self, track: _Track, now_ms: int) -> tuple[Concluded, ...]:
+        track.ahead_ms = -1
+        if track.zone == UNKNOWN_ZONE or now_ms < track.quiet_until_ms:
+            return ()
+        track.levels.clear()
+        return self._announce(track, UNKNOWN_ZONE, now_ms, f"~{now_ms}")
+
+    def _over(self, track: _Track, now_ms: int) -> Concluded:
+        # If that turn fails the row is still here: it is silent from now on and says so again later.
+        track.seen_ms = now_ms
+        return conclusion(track.key, VisitEnded(), _cause(track), f"~{now_ms}")
+
+    def _count_stranger(self, scanner: str) -> None:
+        name = scanner if scanner in self._strangers or len(self._strangers) < STRANGERS_MAX else OTHERS
+        self._strangers[name] = self._strangers.get(name, 0) + 1
+
+
+def _keep(levels: dict[str, _Level], scanner: str, level: _Level) -> None:
+    if len(levels) >= LEVELS_MAX:
+        del levels[min(levels, key=lambda name: levels[name].heard_ms)]
+    levels[scanner] = level
+
+
+def _update(level: _Level, dbm: float, at_ms: int, settings: PresenceSettings) -> None:
+    """The exponential mean. Gaps are followed too: a node that reports every 15 s is not silent after 3."""
+    gap_ms = at_ms - level.heard_ms
+    level.heard_ms = at_ms
+    window_ms = settings.window_s * 1_000.0
+    if gap_ms > 0:
+        level.weight *= exp(-gap_ms / window_ms) if window_ms > 0 else 0.0
+        if gap_ms * GAPS_FRESH > window_ms or level.gap_ms * GAPS_FRESH > window_ms:
+            level.gap_ms += (gap_ms - level.gap_ms) * 0.3
+            slow_ms = min(level.gap_ms * GAPS_FRESH, settings.zone_silence_s * 1_000.0)
+            level.fresh_ms = max(window_ms, slow_ms)
+    level.weight += 1.0
+    level.mean_dbm += (dbm - level.mean_dbm) / level.weight
+
+
+def _share(track: _Track, zone: ZoneId, now_ms: int) -> int:
+    """p in whole per cent: the zone's share of the power heard, each zone by its loudest scanner."""
+    loudest: dict[ZoneId, float] = {}
+    for level in track.levels.values():
+        if now_ms - level.heard_ms <= level.fresh_ms:
+            loudest[level.zone] = max(level.mean_dbm, loudest.get(level.zone, _SILENT))
+    own = loudest.get(zone, 0.0)
+    total = float(sum(10.0 ** (min(dbm - own, 60.0) / 10.0) for dbm in loudest.values()))
+    return max(1, min(99, round(100.0 / max(total, 1.0))))
+
+
+def _cause(track: _Track) -> Cause:
+    return Cause(arrived_us=track.arrived_us, scanner=track.scanner, subject=track.subject)
+
+
+def _position(track: _Track, now_ms: int) -> Position:
+    weights: list[tuple[float, _Level]] = [
+        (10.0 ** (level.mean_dbm / 20.0), level)
+        for level in track.levels.values()
+        if now_ms - level.heard_ms <= level.fresh_ms
+    ]
+    total = sum(weight for weight, _ in weights)
+    if total <= 0.0:
+        return Position(track.key, 0.0, 0.0, track.zone, _FAR_M, track.seen_ms)
+    x = sum(weight * level.x for weight, level in weights) / total
+    y = sum(weight * level.y for weight, level in weights) / total
+    spread = sum(w * ((level.x - x) ** 2 + (level.y - y) ** 2) for w, level in weights) / total
+    return Position(
+        track.key, round(x, 2), round(y, 2), track.zone, round(max(_NEAR_M, spread**0.5), 2), track.seen_ms
+    )
+
+
+_NEAR_M, _FAR_M = 1.0, 99.0
+"""The doubt of a position: never less than a scanner's own reach, and this much where nothing is fresh."""
