@@ -20,6 +20,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 postgres_bin() { find /usr/lib/postgresql -maxdepth 2 -name bin -type d 2>/dev/null | sort -V | tail -1; }
 have_postgres() { have initdb || [ -x "$(postgres_bin)/initdb" ]; }
 have_chromium() { [ -x /usr/bin/chromium ]; }
+have_atomic() { ldconfig -p 2>/dev/null | grep -c 'libatomic.so.1' >/dev/null; } # Playwright's driver needs it
 have_kafka() { [ -f "$KAFKA_LIB/kafka_2.13-$KAFKA_VERSION.jar" ] && [ -f "$KAFKA_LIB/.complete-$SLF4J_VERSION" ]; }
 
 # --- Debian packages -------------------------------------------------------------------------------------
@@ -30,6 +31,7 @@ wanted_packages() {
     have prometheus || echo prometheus
     # Ubuntu's chromium package is a snap, which cannot be driven from here.
     have_chromium || [ "$(. /etc/os-release && echo "$ID")" = ubuntu ] || echo chromium fonts-liberation
+    have_atomic || echo libatomic1
     have java || echo default-jre-headless
     have mvn || have_kafka || echo maven
     have buildah || echo buildah
@@ -45,6 +47,7 @@ forbid_services() { # Debian starts a service when its package is installed, unl
 }
 
 apt_get() { apt-get -qq -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@" >>"$LOG" 2>&1; }
+is_installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
 install_packages() {
     local packages
@@ -59,7 +62,8 @@ install_packages() {
     apt_get update || say "the package lists could not be renewed; going on with those that are here"
     apt_get install --no-install-recommends "${packages[@]}" && return
     for package in "${packages[@]}"; do
-        apt_get install --no-install-recommends "$package" || say "$package could not be installed (see .cache/setup.log)"
+        apt_get install --no-install-recommends "$package" || is_installed "$package" ||
+            say "$package could not be installed (see .cache/setup.log)"
     done
 }
 
