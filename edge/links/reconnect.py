@@ -29,6 +29,7 @@ class Reconnect:
         self._clock = clock
         self._chance = chance
         self._attempt = 0
+        self._tries = 0  # since the outage began
         self._up_at_s: float | None = None
         self._down_at_s: float | None = None
         self._ever = False
@@ -38,7 +39,7 @@ class Reconnect:
         """The link is up. Says so once, with how long it was away."""
         now_s = self._clock()
         if self._down_at_s is not None:
-            self._log.info("link is back", away_s=round(now_s - self._down_at_s, 3), tries=self._attempt + 1)
+            self._log.info("link is back", away_s=round(now_s - self._down_at_s, 3), tries=self._tries)
         elif not self._ever:
             self._log.info("link is up")
         self._ever = True
@@ -54,10 +55,12 @@ class Reconnect:
         self._up_at_s = None
         if self._down_at_s is None:
             self._down_at_s = now_s
+            self._tries = 0
             self._log.warning("link lost", reason=reason)
 
     def delay_s(self) -> float:
         """How long to wait before the next attempt."""
         ceiling_s = min(LONGEST_S, FIRST_S * 2.0 ** min(self._attempt, 30))
         self._attempt += 1
+        self._tries += 1
         return ceiling_s * self._chance()
