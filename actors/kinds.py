@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from actors import account, shelf, shopper, sign
 from actors.facts import Facts
 from protocols.effects import Effect
 from protocols.ids import Kind
@@ -27,4 +28,9 @@ class Behaviour(Generic[S]):
     wake_at_ms: Callable[[S], int | None]
 
 
-BEHAVIOURS: dict[Kind, Behaviour[Any]] = {}
+BEHAVIOURS: dict[Kind, Behaviour[Any]] = {
+    "shopper": Behaviour(shopper.new, shopper.decode, shopper.step, shopper.wake_at_ms),
+    "shelf": Behaviour(shelf.new, shelf.decode, shelf.step, shelf.wake_at_ms),
+    "sign": Behaviour(sign.new, sign.decode, sign.step, sign.wake_at_ms),
+    "account": Behaviour(account.new, account.decode, account.step, account.wake_at_ms),
+}
