@@ -10,7 +10,7 @@ from actors.campaigns.known import Known
 from actors.campaigns.reading import Reading
 from actors.campaigns.rewards import read_gives
 from actors.campaigns.text import Mark, Node, Table, Text
-from protocols.decisions import Trigger
+from protocols.decisions import Grant, Trigger
 from protocols.facts import Campaign, Condition, When
 from protocols.ids import CampaignId, Sku, ZoneId
 from protocols.inputs import Caps
@@ -46,12 +46,16 @@ CAP_MAX = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A campaign, where it stands in the file, and where each of its conditions does."""
+    """A campaign, where it stands in the file, and where each of its conditions does.
+
+    `whole` is false when a reward could not be read: what follows from the rewards is then not judged.
+    """
 
     campaign: Campaign
     mark: Mark
     condition_marks: tuple[Mark, ...]
     trigger_mark: Mark
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +69,25 @@ class _Start:
     dwell_s: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Rank:
+    """How a campaign stands among others, and how long its offers last."""
+
+    group: str
+    priority: int
+    lasts_s: int
+    version: int
+
+
 def read_campaign(reading: Reading, node: Node, known: Known) -> Placed | None:
     """One campaign, or None if it has no identity or no trigger. Problems are told in `reading`."""
     table = reading.table(node, FIELDS, "a campaign")
     if table is None:
         return None
     fields = table.entries
-    for name in ("id", "name", "trigger", "gives"):
-        if name not in fields:
-            reading.tell(table, f"a campaign needs '{name}'")
+    for needed in ("id", "name", "trigger", "gives"):
+        if needed not in fields:
+            reading.tell(table, f"a campaign needs '{needed}'")
     ident = reading.ident(fields.get("id"), "campaign")
     name = reading.text(fields.get("name"), "name")
     start = _trigger(reading, fields.get("trigger"), known)
@@ -81,17 +95,13 @@ def read_campaign(reading: Reading, node: Node, known: Known) -> Placed | None:
     if start is None:
         return None
     asked = read_conditions(reading, fields.get("conditions"), start.trigger, known)
-    grants = read_gives(reading, fields.get("gives"), table, start.trigger, known)
-    creative_only = bool(grants) and all(grant.kind == "creative" for grant in grants)
+    before = len(reading.problems) + reading.untold
+    grants = tuple(read_gives(reading, fields.get("gives"), table, start.trigger, known))
+    whole = len(reading.problems) + reading.untold == before
+    creative_only = whole and all(grant.kind == "creative" for grant in grants)
     caps = _caps(reading, table, start.trigger, creative_only)
-    consent = _consent(reading, fields.get("consent"))
-    if consent is None:
-        personal = any(grant.kind in ("offer", "message") for grant in grants)
-        consent = "offers" if personal or (start.trigger != "sale_closed" and not creative_only) else ""
-    priority = reading.whole(fields.get("priority"), "priority", low=-PRIORITY_MAX, high=PRIORITY_MAX)
-    lasts = reading.seconds(fields.get("lasts"), "lasts", low=10)
-    version = reading.whole(fields.get("version"), "version", low=1)
-    group = reading.ident(fields.get("group"), "group")
+    consent = _consent(reading, fields.get("consent"), start.trigger, grants)
+    rank = _rank(reading, table)
     if ident is None or name is None:
         return None
     campaign = Campaign(
@@ -99,22 +109,30 @@ def read_campaign(reading: Reading, node: Node, known: Known) -> Placed | None:
         name=name,
         trigger=start.trigger,
         conditions=tuple(condition for condition, _ in asked),
-        grants=tuple(grants),
+        grants=grants,
         zones=start.zones,
         skus=start.skus,
         categories=start.categories,
         dwell_s=start.dwell_s,
         when=when,
         caps=caps,
-        group=group or "",
-        priority=priority or 0,
-        lasts_s=LASTS_S if lasts is None else lasts,
+        group=rank.group,
+        priority=rank.priority,
+        lasts_s=rank.lasts_s,
         needs_consent=consent,
-        version=version or 1,
+        version=rank.version,
     )
-    return Placed(
-        campaign, fields["id"].mark, tuple(entry.mark for _, entry in asked), fields["trigger"].mark
-    )
+    marks = tuple(entry.mark for _, entry in asked)
+    return Placed(campaign, fields["id"].mark, marks, fields["trigger"].mark, whole)
+
+
+def _rank(reading: Reading, table: Table) -> _Rank:
+    fields = table.entries
+    group = reading.ident(fields.get("group"), "group")
+    priority = reading.whole(fields.get("priority"), "priority", low=-PRIORITY_MAX, high=PRIORITY_MAX)
+    lasts = reading.seconds(fields.get("lasts"), "lasts", low=10)
+    version = reading.whole(fields.get("version"), "version", low=1)
+    return _Rank(group or "", priority or 0, LASTS_S if lasts is None else lasts, version or 1)
 
 
 def _trigger(reading: Reading, node: Node | None, known: Known) -> _Start | None:
@@ -227,9 +245,15 @@ def _allowed_caps(trigger: Trigger, creative_only: bool) -> tuple[str, ...]:
     return ("day", "member", "store") if trigger == "sale_closed" else ("visit", "day", "member", "store")
 
 
-def _consent(reading: Reading, node: Node | None) -> str | None:
+def _consent(reading: Reading, node: Node | None, trigger: Trigger, grants: tuple[Grant, ...]) -> str:
+    """The purpose that is asked for. Points on a sale are the programme itself; screens address nobody."""
     purpose = reading.choice(node, PURPOSES, "consent")
-    return "" if purpose == "none" else purpose
+    if purpose is not None:
+        return "" if purpose == "none" else purpose
+    kinds = {grant.kind for grant in grants}
+    if kinds & {"offer", "message"}:
+        return "offers"
+    return "offers" if "points" in kinds and trigger != "sale_closed" else ""
 
 
 def condition_of(placed: Placed, fact: str, *relations: str) -> list[tuple[Condition, Mark]]:

@@ -38,12 +38,9 @@ def _tell_contradictions(reading: Reading, placed: Placed) -> None:
     marked = list(zip(placed.campaign.conditions, placed.condition_marks, strict=True))
     for place, (later, mark) in enumerate(marked):
         for earlier, _ in marked[:place]:
-            if earlier == later or (
-                earlier.fact == later.fact and earlier.relation == later.relation == "is"
-            ):
-                if earlier.want == later.want:
-                    reading.tell(mark, "the same condition stands here twice; keep one")
-                    break
+            if (earlier.fact, earlier.relation, earlier.want) == (later.fact, later.relation, later.want):
+                reading.tell(mark, "the same condition stands here twice; keep one")
+                break
             if exclude(earlier, later):
                 reading.tell(mark, f"can never hold together with “{earlier.say}”; take one of them out")
                 break
@@ -53,7 +50,7 @@ def _tell_stock(reading: Reading, placed: Placed, known: Known) -> None:
     campaign = placed.campaign
     goods = goods_of(campaign, known.creatives or {})
     for condition, mark in condition_of(placed, "stock_pieces") + condition_of(placed, "stock_state"):
-        if not goods and campaign.trigger != "shelf_low":
+        if not goods and placed.whole and campaign.trigger != "shelf_low":
             reading.tell(mark, "no goods to look at: give an offer with a sku, or name goods in the trigger")
         for sku in goods:
             capacity = known.capacity(sku)

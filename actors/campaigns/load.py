@@ -30,11 +30,15 @@ WAS_MAX = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a file says. With any error, `campaigns` and `creatives` are empty and nothing may change."""
+    """What a file says. With any error, `campaigns` and `creatives` are empty and nothing may change.
+
+    `named_creatives` are there all the same, so that other files can be checked against them.
+    """
 
     campaigns: Mapping[str, Campaign]
     creatives: Mapping[str, Creative]
     problems: tuple[Problem, ...] = ()
+    named_creatives: frozenset[str] = frozenset()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -63,8 +67,8 @@ def load(text: bytes | str, known: Known | None = None, file: str = FILE) -> Loa
         campaigns = _campaigns(reading, table.entries.get("campaigns"), replace(known, creatives=creatives))
     problems = reading.told()
     if any(problem.level == "error" for problem in problems):
-        return Loaded({}, {}, problems)
-    return Loaded(campaigns, creatives, problems)
+        return Loaded({}, {}, problems, frozenset(creatives))
+    return Loaded(campaigns, creatives, problems, frozenset(creatives))
 
 
 def _campaigns(reading: Reading, node: Node | None, known: Known) -> dict[str, Campaign]:
