@@ -141,6 +141,10 @@ def _weighed(
     if shelf.pieces is None:
         pieces, p = pieces_in(max(after_g, 0), place.unit_g)
         return _stands_at(rested, pieces, p, "count", given, place, facts)
+    if shelf.weight_g is not None and 2 * abs(before_g - shelf.weight_g) >= place.unit_g:
+        # Concluded from a rest that is not the one of this state: the same change was taken already, or its
+        # turn was lost. What counts is where the shelf stands.
+        before_g = shelf.weight_g
     by, p = pieces_in(after_g - before_g, place.unit_g)
     if by == 0 or (by > 0 and at_ms < shelf.filling_until_ms):
         return rested, ()
@@ -159,13 +163,13 @@ def _restocked(
     shelf: Shelf, restocked: Restocked, given: Given, place: ShelfPlace | None, facts: Facts
 ) -> Stepped:
     if place is None:
-        return shelf, (Reply("withdrawn", msgspec.Raw(to_json({"reason": "no such shelf on the floor"}))),)
+        return shelf, (Reply("withdrawn", to_json({"reason": "no such shelf on the floor"})),)
     counted = msgspec.structs.replace(
         shelf, unmatched=0, filling_until_ms=within_time(given.at_ms + FILLING_MS)
     )
     after, effects = _stands_at(counted, restocked.pieces, 100, "restock", given, place, facts)
     body = {"shelf": after.shelf, "sku": after.sku, "pieces": after.pieces, "state": after.state}
-    return after, (*effects, Reply("done", msgspec.Raw(to_json(body))))
+    return after, (*effects, Reply("done", to_json(body)))
 
 
 def _matched(shelf: Shelf, by: int, source: Source, at_ms: int) -> tuple[Shelf, int]:
@@ -203,7 +207,7 @@ def _stands_at(
     if by == 0 and shelf.pieces is not None and shelf.sku == place.sku and reason != "restock":
         return after, ()
     effects: list[Effect] = [
-        Know("stock", after.shelf, msgspec.Raw(to_json(StockLine(place.sku, pieces, state, p))))
+        Know("stock", after.shelf, to_json(StockLine(place.sku, pieces, state, p)))
     ]
     if by:
         moved = StockMoved(

@@ -266,7 +266,7 @@ def _basket_changed(shopper: Shopper, changed: BasketChanged, given: Given, fact
 
 
 def _replied(given: Given) -> tuple[Effect, ...]:
-    return (Reply("done", msgspec.Raw(b"{}")),) if given.operation else ()
+    return (Reply("done", b"{}"),) if given.operation else ()
 
 
 # --- decisions

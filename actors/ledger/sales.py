@@ -70,6 +70,7 @@ def _decided(making: Making, sale: SaleClosed, facts: Facts) -> int:
     context = _context(making, sale, facts)
     decided = decide("sale_closed", context, facts)
     refused: dict[CampaignId, Checked] = {}
+    issued: list[OfferId] = []
     points = 0
     place = len(making.effects)
     for campaign in decided.winners:
@@ -78,13 +79,18 @@ def _decided(making: Making, sale: SaleClosed, facts: Facts) -> int:
             refused[campaign.id] = checked
             continue
         points += earned(campaign, sale, facts.products)
-        _grant(making, campaign, offer_id(context, campaign.id))
-    making.effects.insert(place, Decide(_without(decided.decision, refused, decided.winners)))
+        if _grant(making, campaign, offer_id(context, campaign.id)):
+            issued.append(offer_id(context, campaign.id))
+    stands = msgspec.structs.replace(decided.decision, offers=tuple(issued))
+    making.effects.insert(place, Decide(_without(stands, refused, decided.winners)))
     return points
 
 
-def _grant(making: Making, campaign: Campaign, offer: OfferId) -> None:
-    """Issues what a sale's campaign gives beside points. What has no cap and gives points only is not counted."""
+def _grant(making: Making, campaign: Campaign, offer: OfferId) -> bool:
+    """Issues what a sale's campaign gives beside points; true if that is an offer.
+
+    What has no cap and gives points only is not counted: that would be one row more for every sale.
+    """
     grants = tuple(grant for grant in campaign.grants if grant.kind in ("offer", "message"))
     if grants:
         at_ms = within_time(making.given.at_ms)
@@ -94,8 +100,10 @@ def _grant(making: Making, campaign: Campaign, offer: OfferId) -> None:
             offer, account, campaign.id, "issued", grants, ZoneId(""), at_ms, until_ms, campaign.name
         )
         issue(making, issued, campaign.caps)
-    elif campaign.caps != Caps():
+        return True
+    if campaign.caps != Caps():
         count(making, campaign.id, campaign.caps)
+    return False
 
 
 def _context(making: Making, sale: SaleClosed, facts: Facts) -> Context:
@@ -128,11 +136,9 @@ def _without(
     first = next(iter(refused))
     miss = Considered(first, names[first], "capped", failed=refused[first])
     told = "; ".join(f"{names[one]} was not given: {checked.say}" for one, checked in refused.items())
-    gone = tuple(f".{campaign}.1" for campaign in refused)
     return msgspec.structs.replace(
         decision,
         winners=tuple(one for one in decision.winners if one not in refused),
-        offers=tuple(one for one in decision.offers if not one.endswith(gone)),
         nearest_miss=miss,
         summary=f"{decision.summary} ({told})",
     )
