@@ -229,7 +229,7 @@ def _consent_changed(making: Making, changed: ConsentChanged, facts: Facts) -> N
         making.post(MemberPosted(account.account, account.name, account.tier, consent, account.segments))
         offers.withdraw_unconsented(making, facts)
         making.add(Notify(account.account))
-    making.add(Reply("done", msgspec.json.encode({"consent": consent})))
+    making.add(Reply("done", to_json({"consent": consent})))
 
 
 def _member_known(making: Making, member: MemberKnown, facts: Facts) -> None:
