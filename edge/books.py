@@ -190,10 +190,11 @@ def _product(reading: Reading, node: Node) -> Product:
     for name in ("name", "category", "price"):
         if table is not None and name not in entries:
             reading.tell(table, f"a product needs '{name}'")
+    price = reading.money(entries.get("price"), "price", high=PRICE_MAX)
     return Product(
         name=reading.text(entries.get("name"), "name") or "",
         category=reading.ident(entries.get("category"), "category") or "",
-        price_minor=reading.money(entries.get("price"), "price", high=PRICE_MAX) or 0,
+        price_minor=PRICE_MAX if price is None else price,  # of an unread price no second error follows
         unit=reading.choice(entries.get("unit"), UNITS, "unit") or "piece",
         brand=reading.text(entries.get("brand"), "brand") or "",
         picture=reading.text(entries.get("picture"), "picture") or "",

@@ -31,13 +31,14 @@ class Known:
         if book == "product":
             return self.products
         if book == "category" and self.products is not None:
-            return tuple({product.category for product in self.products.values()})
+            named = {product.category for product in self.products.values()}
+            return None if "" in named else named  # a product that could not be read may have any
         return None
 
     def capacity(self, sku: str) -> int | None:
         """Pieces that all shelves of a product can hold, or None if the floor is not known."""
-        if self.shelves is None:
-            return None
+        if self.shelves is None or any(not place.sku for place in self.shelves.values()):
+            return None  # a shelf that could not be read may hold anything
         return sum(place.capacity for place in self.shelves.values() if place.sku == sku)
 
     def signs_of(self, zone: str) -> int | None:

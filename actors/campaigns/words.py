@@ -128,7 +128,7 @@ def summary(
     if not winners:
         return f"{who} gets nothing" + (f"; nearest miss: {near(nearest)}" if nearest is not None else "")
     if all(grant.kind == "creative" for campaign in winners for grant in campaign.grants):
-        return f"The screens near {who} show {names}"
+        return f"The screens {f'near {who}' if context.subject_name else 'nearby'} show {names}"
     return f"{who} gets {names}"
 
 
