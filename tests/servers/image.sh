@@ -10,7 +10,7 @@ TAG=${1:-endcap-store}
 CACHE="$PWD/.cache/image"
 BASE=localhost/endcap-base
 export PATH="$PATH:/usr/sbin:/sbin"
-export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
+export BUILDAH_ISOLATION=chroot
 
 have() { command -v "$1" >/dev/null 2>&1; }
 say() { echo "  $*" >&2; }

@@ -1,5 +1,6 @@
 """The documents name every verb of every command and every setting, and the changelog knows this version."""
 
+import contextlib
 import importlib
 import importlib.util
 import re
@@ -9,9 +10,11 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 import pytest
+import typer
 import typer.main
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -30,6 +33,13 @@ def module_of(name: str) -> Any:
     if importlib.util.find_spec(name) is None:
         pytest.skip(f"{name} is not written yet")
     return importlib.import_module(name)
+
+
+def app_of(module: Any) -> Any:
+    """The command with every verb that `main` adds to it, assembled and not run."""
+    with mock.patch.object(typer.Typer, "__call__", return_value=None), contextlib.suppress(SystemExit):
+        module.main()
+    return typer.main.get_command(module.app)
 
 
 def verbs(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -79,8 +89,7 @@ def names_in_toml(text: str) -> set[str]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_documents_name_every_verb(command: str) -> None:
-    app = module_of(COMMANDS[command]).app
-    root = typer.main.get_command(app)
+    root = app_of(module_of(COMMANDS[command]))
     spoken = re.sub(r"\s+", " ", documents())
     # `endcap-store run | doctor | plan` and `endcap-sim bench path` both count as naming.
     unnamed = [
@@ -94,7 +103,8 @@ def test_the_documents_name_every_verb(command: str) -> None:
 @pytest.mark.parametrize("module", SETTINGS)
 def test_the_documents_name_every_setting(module: str) -> None:
     """As `section.name`, as its environment variable, or in a block of TOML."""
-    struct = module_of(module).Settings
+    written = module_of(module)
+    struct, prefix = written.Settings, getattr(written, "ENVIRONMENT", "ENDCAP")
     text = documents()
     in_toml = names_in_toml(text)
     unnamed = [
@@ -102,7 +112,7 @@ def test_the_documents_name_every_setting(module: str) -> None:
         for name in settings_of(struct)
         if name not in in_toml
         and not re.search(rf"(?<![\w.]){re.escape(name)}(?![\w])", text)
-        and f"ENDCAP_{name.replace('.', '_').upper()}" not in text
+        and f"{prefix}_{name.replace('.', '_').upper()}" not in text
     ]
     assert not unnamed, "README.md or ARCHITECTURE.md: " + ", ".join(unnamed)
 
