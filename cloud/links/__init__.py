@@ -1,1 +1,1 @@
-"""."""
+"""Links: the one module that imports Kafka's client."""
