@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.db.connections import FILE_NAME, open_checkpointer, open_reader
+from edge.db.connections import FILE_NAME, PAGE_BYTES, open_checkpointer, open_reader
 from edge.db.lives import Sidecar, write_sidecar
 
 BALLAST_NAME = "store.ballast"
@@ -85,6 +85,7 @@ class Care:
         ballast: Ballast,
         transactions: Callable[[], int],
         *,
+        checked: bool,
         threaded: bool,
     ) -> None:
         self._folder = folder
@@ -97,11 +98,8 @@ class Care:
         self._idle = 0
         self._written: Sidecar | None = None
         self._stop = threading.Event()
-        self._checked = (folder / FILE_NAME).stat().st_size <= CHECK_AT_START_BYTES
-        self.damage = check(self._connection) if self._checked else ""
-        if self.damage:
-            self._connection.close()
-            raise Damaged(self.damage)
+        self._checked = checked
+        self.damage = ""
         self.keep_sidecar()
         self._thread: threading.Thread | None = None
         if threaded:
@@ -117,13 +115,14 @@ class Care:
         if self._idle >= IDLE_CARES and size:
             self.checkpoint("TRUNCATE")
         elif size >= WAL_PASSIVE_BYTES and not self._idle:
-            self.checkpoint("PASSIVE")
-            if size >= WAL_RESTART_BYTES:
+            in_use = self.checkpoint("PASSIVE") * PAGE_BYTES  # the file itself never shrinks meanwhile
+            if in_use >= WAL_RESTART_BYTES:
                 self.checkpoint("RESTART")
 
-    def checkpoint(self, how: str) -> None:
-        """Moves the WAL into the file. A reader in the way means that it is tried again next round."""
-        self._connection.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
+    def checkpoint(self, how: str) -> int:
+        """Moves the WAL into the file and returns the pages that it held. A reader in the way: next round again."""
+        pages: int = self._connection.execute(f"PRAGMA wal_checkpoint({how})").fetchall()[0][1]
+        return pages
 
     def keep_sidecar(self) -> None:
         """Rewrites the sidecar if there were turns since. Only committed numbers stand in it."""
@@ -156,6 +155,21 @@ class Care:
                     self._ballast.lay()
             except (OSError, sqlite3.OperationalError):
                 continue  # a full disk or a held lock: the writer reports it, the next round tries again
+
+
+def check_at_start(connection: sqlite3.Connection, path: Path) -> bool:
+    """Checks a database that is small enough to wait for. Raises Damaged; False: it is still to be checked."""
+    if path.stat().st_size > CHECK_AT_START_BYTES:
+        return False
+    if damage := check(connection):
+        raise Damaged(damage)
+    return True
+
+
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """True for what SQLite says of a file that is damaged, or is no database."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def check(connection: sqlite3.Connection) -> str:

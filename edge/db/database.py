@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -58,12 +59,18 @@ def open_db(
         key = chain_key or lives.chain_key(folder)
         connection = open_writer(folder / FILE_NAME)
         try:
+            checked = care.check_at_start(connection, folder / FILE_NAME)
             migrate(connection)
             sidecar = lives.read_sidecar(folder)
             owner = lives.take_over(connection, store, sidecar, key, now_us() // 1_000, new_incarnation)
         finally:
             connection.close()
-        return StoreDb(folder, lock, owner, keep, now_us, threaded=threaded)
+        return StoreDb(folder, lock, owner, keep, now_us, checked=checked, threaded=threaded)
+    except sqlite3.DatabaseError as error:
+        lock.release()
+        if care.is_damage(error):
+            raise care.Damaged(str(error)) from error
+        raise
     except BaseException:
         lock.release()
         raise
@@ -91,6 +98,7 @@ class StoreDb:
         keep: JournalSettings,
         now_us: Callable[[], int],
         *,
+        checked: bool,
         threaded: bool,
     ) -> None:
         self._folder = folder
@@ -102,7 +110,12 @@ class StoreDb:
         self._writer = Writer(folder / FILE_NAME, owner, now_us, self._ballast.release, threaded=threaded)
         incarnation = self.identity().incarnation
         self._care = care.Care(
-            folder, incarnation, self._ballast, lambda: self._writer.transactions, threaded=threaded
+            folder,
+            incarnation,
+            self._ballast,
+            lambda: self._writer.transactions,
+            checked=checked,
+            threaded=threaded,
         )
 
     # --- the engine's port

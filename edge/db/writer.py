@@ -133,6 +133,7 @@ class Writer:
             self._roll_back()
             job.future.set_exception(self._failure(error) if isinstance(error, sqlite3.Error) else error)
         else:
+            self.transactions += 1
             job.future.set_result(result)
 
     def _commit_groups(self, jobs: list[_Job]) -> None:
