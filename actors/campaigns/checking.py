@@ -35,10 +35,14 @@ ORDERED_FORMS: tuple[Form, ...] = ("number", "money", "seconds", "minute")
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """One condition, ready: `read` gives the value seen, `holds` judges it."""
+    """One condition, ready: `read` gives the value seen, `holds` judges it.
+
+    `slot` is where a decision keeps the value, so that each is read once for all campaigns that ask for it.
+    """
 
     condition: Condition
     kind: FactKind
+    slot: str
     read: Callable[[Seen], Value]
     holds: Callable[[Value], bool]
 
@@ -62,19 +66,18 @@ def compile_condition(condition: Condition, goods: Goods) -> Compiled:
     kind = FACTS[condition.fact]
     if condition.relation not in RELATIONS[kind.form]:
         raise ValueError(f"{condition.fact} has no relation {condition.relation}")
-    return Compiled(condition, kind, _reader(kind, goods), _judge(kind, condition))
+    slot = f"{kind.name} {' '.join(goods.skus)}" if kind.own else kind.name
+    return Compiled(condition, kind, slot, _reader(kind, slot, goods), _judge(kind, condition))
 
 
-def _reader(kind: FactKind, goods: Goods) -> Callable[[Seen], Value]:
-    read, name = kind.read, kind.name
-    if kind.own:
-        return lambda seen: read(seen, goods)
+def _reader(kind: FactKind, slot: str, goods: Goods) -> Callable[[Seen], Value]:
+    read = kind.read
 
     def once(seen: Seen) -> Value:
         try:
-            return seen.values[name]
+            return seen.values[slot]
         except KeyError:
-            value = seen.values[name] = read(seen, goods)
+            value = seen.values[slot] = read(seen, goods)
             return value
 
     return once

@@ -94,14 +94,18 @@ class Goods:
 
 
 class Seen:
-    """One decision's view: the context, the books, and values that were worked out already (soft)."""
+    """One decision's view: the context, the books, and what was worked out already (soft).
 
-    __slots__ = ("books", "context", "values")
+    `values` by slot, `windows` by the window's number: how many of its conditions hold before one fails.
+    """
+
+    __slots__ = ("books", "context", "values", "windows")
 
     def __init__(self, context: Context, books: Books) -> None:
         self.context = context
         self.books = books
         self.values: dict[str, Value] = {}
+        self.windows: dict[int, int] = {}
 
 
 Read = Callable[[Seen, Goods], Value]
@@ -113,7 +117,7 @@ class FactKind:
 
     `values` closes the list of what may be wanted; `book` says whose keys the wanted ones must be. `noun` is
     what a sentence calls it: "basket at €7.10 of €8.00".
-    `own` facts depend on the campaign's goods, so they are not shared between campaigns.
+    `own` facts depend on the campaign's goods; the others are the same for all campaigns of a decision.
     """
 
     name: str

@@ -16,11 +16,14 @@ import msgspec
 from actors.campaigns import words
 from actors.campaigns.checking import Compiled, distance
 from actors.campaigns.conditions import Books, Context, Seen, Value
-from actors.campaigns.index import Index, Ready
+from actors.campaigns.index import Check, Index, Ready
 from protocols.decisions import Checked, Considered, Decision, Outcome, Trigger
 from protocols.facts import Campaign
 from protocols.ids import CampaignId, OfferId
 from protocols.money import MILLION
+
+_UNREAD: Value = "\0unread"
+"""Stands for a value that no condition has asked for yet; compared by identity."""
 
 
 class Facts(Books, Protocol):
@@ -90,18 +93,38 @@ def offer_id(context: Context, campaign: CampaignId) -> OfferId:
 
 
 def _judge(ready: Ready, seen: Seen) -> _Judged:
-    held = 0
-    for read, holds, compiled in ready.checks:
-        saw = read(seen)
-        if not holds(saw):
-            return _Judged(ready, "missed", held, compiled, saw)
-        held += 1
+    window = ready.window
+    held = seen.windows.get(ready.window_number, -1)
+    if held < 0:
+        held = seen.windows[ready.window_number] = _held(window, seen)
+    if held < len(window):
+        return _missed(ready, held, window[held][3], seen)
+    more = _held(ready.checks, seen)
+    held += more
+    if more < len(ready.checks):
+        return _missed(ready, held, ready.checks[more][3], seen)
     context = seen.context
     if ready.consent and ready.consent not in context.consent:
         return _Judged(ready, "no_consent", held)
     if ready.visit_cap and context.counts.get(ready.campaign.id, 0) >= ready.visit_cap:
         return _Judged(ready, "capped", held)
     return _Judged(ready, "won", held)
+
+
+def _held(checks: tuple[Check, ...], seen: Seen) -> int:
+    """How many hold before the first that does not. Runs for every candidate: values are looked up in place."""
+    values = seen.values
+    held = 0
+    for slot, read, holds, _ in checks:
+        saw = values.get(slot, _UNREAD)
+        if not holds(read(seen) if saw is _UNREAD else saw):
+            return held
+        held += 1
+    return held
+
+
+def _missed(ready: Ready, held: int, failed: Compiled, seen: Seen) -> _Judged:
+    return _Judged(ready, "missed", held, failed, failed.read(seen))
 
 
 def _settle_groups(judged: Iterable[_Judged]) -> list[Ready]:
@@ -153,7 +176,7 @@ def _told(one: _Judged, context: Context) -> Considered:
         name=one.ready.campaign.name,
         outcome=one.outcome,
         held=one.held,
-        of=len(one.ready.checks),
+        of=len(one.ready.window) + len(one.ready.checks),
         failed=failed,
         would_give=given,
     )

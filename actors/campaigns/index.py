@@ -37,15 +37,18 @@ class Range(Protocol):
     def shelves(self) -> Mapping[str, ShelfPlace]: ...
 
 
-Check = tuple[Callable[[Seen], Value], Callable[[Value], bool], Compiled]
+Check = tuple[str, Callable[[Seen], Value], Callable[[Value], bool], Compiled]
+"""Slot, reader and judge of a condition at hand for the loop that runs for every candidate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """One campaign, compiled. `checks` are its window and then its conditions, in the file's order."""
+    """One campaign, compiled. Campaigns with the same window share its `window_number`."""
 
     campaign: Campaign
     order: int
+    window: tuple[Check, ...]
+    window_number: int
     checks: tuple[Check, ...]
     gives: str
     to_person: bool
@@ -160,16 +163,18 @@ def _compile(
     for shelf in sorted(shelves):
         holding[shelves[shelf].sku].append(shelf)
     ready = []
+    numbers: dict[When, int] = {}
     for order, ident in enumerate(sorted(campaigns)):
         campaign = campaigns[ident]
         skus = goods_of(campaign, creatives)
         goods = Goods(skus, tuple(tuple(holding.get(sku, ())) for sku in skus))
-        asked = [compile_condition(one, goods) for one in (*window(campaign.when), *campaign.conditions)]
         ready.append(
             Ready(
                 campaign=campaign,
                 order=order,
-                checks=tuple((one.read, one.holds, one) for one in asked),
+                window=_checks(window(campaign.when), goods),
+                window_number=numbers.setdefault(campaign.when, len(numbers)),
+                checks=_checks(campaign.conditions, goods),
                 gives=words.gives(campaign, products, creatives),
                 to_person=any(grant.kind != "creative" for grant in campaign.grants),
                 visit_cap=campaign.caps.visit,
@@ -177,6 +182,11 @@ def _compile(
             )
         )
     return ready
+
+
+def _checks(conditions: Iterable[Condition], goods: Goods) -> tuple[Check, ...]:
+    asked = [compile_condition(condition, goods) for condition in conditions]
+    return tuple((one.slot, one.read, one.holds, one) for one in asked)
 
 
 def window(when: When) -> tuple[Condition, ...]:

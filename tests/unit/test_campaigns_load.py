@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -325,12 +324,13 @@ def test_an_empty_file_is_a_store_without_campaigns() -> None:
 def test_the_schema_names_every_fact_and_accepts_what_the_loader_accepts() -> None:
     jsonschema = pytest.importorskip("jsonschema")
 
-    class Yaml12(yaml.SafeLoader):  # as editors read it: `off` is a word, not false
-        yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
-            first: [(tag, pattern) for tag, pattern in pairs if not tag.endswith((":bool", ":timestamp"))]
-            for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
+    class Yaml12(yaml.SafeLoader):
+        """As editors read it: `off` is a word, not false."""
 
+    Yaml12.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in pairs if not tag.endswith((":bool", ":timestamp"))]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
     Yaml12.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), list("tf"))
     schema = json.loads(json.dumps(campaign_schema()))
     jsonschema.Draft202012Validator.check_schema(schema)
