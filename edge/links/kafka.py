@@ -188,18 +188,25 @@ class KafkaLine:
 
 
 async def _abandon(client: Any) -> None:
-    """Ends a producer or consumer without its own `stop()`, which waits for ever on a silent line.
+    """Ends a client without its own `stop()`, which waits for ever on a silent line.
 
-    Its sockets are reset first; then its tasks, which would reconnect, are cancelled.
+    Its sockets are reset and its tasks, which would connect again, cancelled, before anything is waited for.
     """
     inner = client.client if isinstance(client, AIOKafkaProducer) else client._client
+    sender, fetcher = getattr(client, "_sender", None), getattr(client, "_fetcher", None)
+    tasks = [inner._sync_task]
+    if sender is not None:
+        tasks.append(sender._sender_task)
+    if fetcher is not None:
+        tasks += [fetcher._fetch_task, *fetcher._pending_tasks]
+    tasks = [task for task in tasks if task is not None]
+    for task in tasks:
+        task.cancel()
     for connection in list(inner._conns.values()):
         if connection._writer is not None:
             connection._writer.transport.abort()
-    ends = [
-        part.close() for part in (getattr(client, "_sender", None), getattr(client, "_fetcher", None)) if part
-    ]
+        connection.close()
     client._closed = True  # else it warns, when collected, that nobody closed it
-    for end in [*ends, inner.close()]:
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(end, DROP_S)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DROP_S):
+            await asyncio.gather(*tasks, return_exceptions=True)
