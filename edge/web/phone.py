@@ -24,8 +24,8 @@ from protocols.inputs import ConsentChanged, OfferSeen
 RECEIPTS_MAX = 30
 """Receipts on a phone. Older ones are head office's."""
 
-PURPOSES = ("offers", "presence", "analytics")
-"""Purposes that a member may allow: offers on the phone, being followed on the floor, being counted."""
+PURPOSES = ("offers", "location", "profile")
+"""Purposes that a member may allow, as campaigns may ask for them."""
 
 _consent: JsonDecoder[ConsentRequest] = JsonDecoder(ConsentRequest)
 

@@ -173,6 +173,8 @@ class FloorView(msgspec.Struct, frozen=True):
     creatives: dict[str, Creative]
     campaigns: dict[str, str]
     """Campaign id to its name."""
+    forms: dict[str, str] = {}
+    """Fact that a condition may read, to how its values are written: money, minute, seconds, ..."""
 
 
 class ConsoleSnapshot(msgspec.Struct, frozen=True):

@@ -1,8 +1,8 @@
-"""A store that follows a script: the web's door with people, goods and decisions in memory.
+"""A store that follows a script: the web's door over the example store's books, in memory.
 
-It keeps the contract of `Door` (operation ids, level-triggered channels), so that the pages and the web can be
-tested alone, and has setters for the states that a page must be able to show: `cut`, `mend`, `fail_next`,
-`silent`.
+Decisions are made by the real campaigns; people, goods, the link and the cells follow the script. It keeps the
+contract of `Door` (operation ids, newest-wins channels), so that the pages and the web can be tested alone, and
+has setters for what a page must be able to show: `cut`, `mend`, `fail_next`, `silent`.
 """
 
 import asyncio
@@ -13,44 +13,44 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from actors.campaigns.conditions import Context
+from actors.campaigns.decide import decide
 from edge.ports import Enrolled
 from edge.web.channels import Channels, Subscription
 from edge.web.ports import CONSOLE, STORE, phone_channel, screen_channel
-from edge.web.screen import playlist
 from edge.web.views import (
-    CellView,
     ConsoleSnapshot,
     Explained,
     FloorView,
     Health,
-    LatencyView,
     LinkView,
-    NeedsView,
-    PersonView,
-    RatesView,
-    RateView,
     SaleLineView,
     SaleView,
-    ScreenView,
-    ShelfView,
-    StageTime,
     StoreNow,
     StoreView,
-    TillView,
-    ZoneView,
 )
-from protocols.api import DecisionView, EnrolRequest, OfferView, SaleReceipt, ScreenCommand, Wallet
+from protocols.api import (
+    DecisionView,
+    EnrolRequest,
+    OfferView,
+    SaleReceipt,
+    ScreenCommand,
+    ScreenFields,
+    Wallet,
+)
 from protocols.codec import payload_hash, to_json
-from protocols.decisions import Checked, Considered, Decision, Grant
+from protocols.decisions import Decision
 from protocols.errors import EndcapError, Mismatch, Verdict
-from protocols.ids import AccountId, CampaignId, Key, OfferId, ident_of, key, kind_of
-from protocols.inputs import BasketChanged, Cause, ConsentChanged, Input, Restocked, SaleClosed
-from protocols.money import line_total_minor
-from tests.browser.scripted_books import FLOOR, PRODUCTS, SHELVES, SIGNS, ZONES
+from protocols.facts import Campaign, StockLine
+from protocols.ids import AccountId, CampaignId, Key, OfferId, ZoneId, ident_of, key, kind_of
+from protocols.inputs import BasketChanged, Cause, ConsentChanged, Input, Local, Restocked, SaleClosed
+from tests.browser.scripted_books import example_books
+from tests.browser.scripted_views import snapshot
 
-NAMES = ["Ana", "Tomas", "Jonas", "Mei", "Priya", "Sofia", "Luka", "Noor", "Elif", "Marta"]
 STEP_S = 1.0  # one sighting a second and person
-SPEED_M_S = 0.7
+SPEED_M_S = 0.8
+SLOT_MS = 10_000
+NOON = Local("2026-11-24", 872, 1)  # Tuesday, 14:32
 
 
 @dataclass
@@ -61,13 +61,15 @@ class Person:
     name: str
     account: str
     member: bool
+    tier: str
     x: float
     y: float
     zone: str
     to: tuple[float, float]
     since_ms: int
-    zones_seen: int = 1
-    led: bool = False
+    segments: tuple[str, ...] = ()
+    zones: list[ZoneId] = field(default_factory=list)
+    counts: dict[CampaignId, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -82,14 +84,15 @@ class Account:
     version: int = 1
     offers: list[OfferView] = field(default_factory=list)
     sales: list[SaleView] = field(default_factory=list)
-    consent: tuple[str, ...] = ("offers",)
+    consent: tuple[str, ...] = ("location", "offers")
 
 
 class ScriptedDoor:
     """The scripted store. `run()` moves it in real time; a test may also call `step()` by hand."""
 
-    def __init__(self, seed: int = 7, demo: bool = True, people: int = 26) -> None:
-        self._random = random.Random(seed)
+    def __init__(self, seed: int = 7, demo: bool = True, people: int = 28) -> None:
+        self.random = random.Random(seed)
+        self.facts, self.the_floor, self._members = example_books()
         self._demo = demo
         self.channels = Channels()
         self.seq = 48_180
@@ -97,73 +100,77 @@ class ScriptedDoor:
         self.walked: list[tuple[str, float, float]] = []
         self.fail_next: EndcapError | None = None
         self.silent = False
+        self.ray = True
+        self.link = LinkView("up", self.now_ms() - 3_600_000, 0, 0.0, 38.0)
+        self.sales_today, self.sold_minor = 211, 641_820
+        self.people: dict[str, Person] = {}
+        self.made: list[DecisionView] = []
+        self.heard: dict[str, int] = {}
         self._verdicts: dict[str, tuple[bytes, Verdict]] = {}
-        self._link = LinkView("up", self.now_ms() - 3_600_000, 0, 0.0, 38.0)
-        self._ray = True
-        self._pieces = {
-            shelf: int(place.capacity * self._random.uniform(0.35, 0.95)) for shelf, place in SHELVES.items()
+        self._whole: dict[int, Decision] = {}
+        self.accounts: dict[str, Account] = {}
+        for shelf, place in self.the_floor.shelves.items():
+            self._stock(shelf, int(place.capacity * self.random.uniform(0.45, 1)))
+        self._stock("dairy-1", 6)
+        self._stock("breakfast-1", 0)
+        self.screens: dict[str, tuple[str, str, int, int]] = {
+            sign: (place.playlist[0], "", 1, self.now_ms()) for sign, place in self.the_floor.signs.items()
         }
-        self._pieces.update({"dairy-2": 6, "breakfast-1": 0})
-        self._accounts: dict[str, Account] = {}
-        self._people: dict[str, Person] = {}
-        self._decisions: list[DecisionView] = []
-        self._screens: dict[str, tuple[str, str, int, int]] = {
-            sign: (place.playlist[0], "", 1, self.now_ms()) for sign, place in SIGNS.items()
-        }
-        self._heard: dict[str, int] = {}
-        self._sales_today = 211
-        self._sold_minor = 641_820
-        for n in range(people):
-            self._enter(n)
-        for person in list(self._people.values())[:8]:
+        for member in self._members[:people]:
+            self._enter(
+                member.subject, member.name, member.account, member.tier, member.points, member.segments
+            )
+        for person in list(self.people.values())[1:9]:
             self._decide(person)
-        self._decide(self._people["s-ana"], "coffee")
+        self._decide(self.people["ana"])
 
     # --- the script
 
-    def _enter(self, n: int) -> None:
-        member = n < len(NAMES)
-        subject = f"s-{NAMES[n].lower()}" if member else f"s-tag-{n}"
-        zone = "coffee" if n == 0 else self._random.choice(list(ZONES))
+    def _enter(
+        self, subject: str, name: str, account: str, tier: str, points: int | None, segments: tuple[str, ...]
+    ) -> None:
+        zone = "coffee" if subject == "ana" else self.random.choice(list(self.the_floor.zones))
         x, y = self._within(zone)
-        account = f"A-{1001 + n}" if member else f"subject-{subject}"
-        name = NAMES[n] if member else ""
-        tier = "silver" if n % 3 == 0 else "base"
-        self._accounts[account] = Account(account, name, member, tier, 1240 + 17 * n if member else None)
-        since = self.now_ms() - self._random.randrange(60_000, 1_500_000)
-        self._people[subject] = Person(
+        held = account or f"subject-{subject}"
+        self.accounts[held] = Account(held, name, bool(account), tier, points if account else None)
+        since = self.now_ms() - self.random.randrange(60_000, 1_500_000)
+        self.people[subject] = Person(
             subject,
             name,
-            account,
-            member,
+            held,
+            bool(account),
+            tier,
             x,
             y,
             zone,
             self._within(zone),
             since,
-            self._random.randrange(1, 6),
+            segments,
+            [ZoneId(zone)],
         )
 
     def _within(self, zone: str) -> tuple[float, float]:
-        xs = [x for x, _ in ZONES[zone].polygon]
-        ys = [y for _, y in ZONES[zone].polygon]
-        return self._random.uniform(min(xs) + 0.5, max(xs) - 0.5), self._random.uniform(
-            min(ys) + 1.5, max(ys) - 0.4
-        )
+        polygon = self.the_floor.zones[zone].polygon
+        xs, ys = [x for x, _ in polygon], [y for _, y in polygon]
+        x = self.random.uniform(min(xs) + 0.4, max(xs) - 0.4)
+        return x, self.random.uniform(min(ys) + 1.4, max(ys) - 0.4)
 
     def step(self) -> None:
         """One second of the script."""
-        for person in self._people.values():
+        for person in self.people.values():
             self._walk_on(person)
-        if self._link.state == "cut":
-            self._link = msgspec.structs.replace(self._link, backlog=self._link.backlog + 7)
-        elif self._link.backlog:
-            left = max(0, self._link.backlog - 400)
-            self._link = msgspec.structs.replace(
-                self._link, backlog=left, state="catching_up" if left else "up", eta_s=left / 3000
-            )
+        if self.link.state == "cut":
+            self.link = msgspec.structs.replace(self.link, backlog=self.link.backlog + 7)
+        elif self.link.backlog:
+            left = max(0, self.link.backlog - 400)
+            state: LinkView = msgspec.structs.replace(self.link, backlog=left, eta_s=left / 3000)
+            self.link = state if left else msgspec.structs.replace(state, state="up")
             self.channels.publish(STORE, to_json(self.store()))
-        self._rotate()
+        for sign, (creative, _, version, since) in list(self.screens.items()):
+            if self.now_ms() - since > SLOT_MS:
+                plays = self.the_floor.signs[sign].playlist
+                place = plays.index(creative) if creative in plays else -1
+                self._show(sign, plays[(place + 1) % len(plays)], "", version + 1)
         self.publish()
 
     async def run(self) -> None:
@@ -180,74 +187,64 @@ class ScriptedDoor:
     def _walk_on(self, person: Person) -> None:
         dx, dy = person.to[0] - person.x, person.to[1] - person.y
         far = math.hypot(dx, dy)
-        step = min(SPEED_M_S, far)
         if far > 0.1:
-            person.x += dx / far * step + self._random.uniform(-0.06, 0.06)
-            person.y += dy / far * step + self._random.uniform(-0.06, 0.06)
-        elif self._random.random() < 0.25:
-            person.led = False
-            away = self._random.random() < 0.2 and person.subject != "s-ana"
-            person.to = self._within(self._random.choice(list(ZONES)) if away else person.zone)
-        zone = zone_at(person.x, person.y)
+            step = min(SPEED_M_S, far)
+            person.x += dx / far * step + self.random.uniform(-0.06, 0.06)
+            person.y += dy / far * step + self.random.uniform(-0.06, 0.06)
+        elif self.random.random() < 0.25:
+            away = self.random.random() < 0.2 and person.subject != "ana"
+            person.to = self._within(self.random.choice(list(self.the_floor.zones)) if away else person.zone)
+        zone = self.zone_at(person.x, person.y)
         if zone not in ("unknown", person.zone):
             person.zone = zone
-            person.zones_seen += 1
+            person.zones.append(ZoneId(zone))
             self._decide(person)
 
-    def _rotate(self) -> None:
-        for sign, (creative, _, version, since) in list(self._screens.items()):
-            if self.now_ms() - since > 15_000:
-                plays = SIGNS[sign].playlist
-                self._show(sign, plays[(plays.index(creative) + 1) % len(plays)], "", version + 1)
-
     def _show(self, sign: str, creative: str, campaign: str, version: int) -> None:
-        self._screens[sign] = (creative, campaign, version, self.now_ms())
+        self.screens[sign] = (creative, campaign, version, self.now_ms())
         self.channels.publish(screen_channel(sign), to_json(self.screen(sign)))
 
-    def _decide(self, person: Person, zone: str = "") -> None:
-        zone = zone or person.zone
-        self.seq += self._random.randrange(3, 9)
-        won = zone in ("coffee", "bakery") and person.member
-        campaign = "coffee-break" if zone == "coffee" else "baked"
-        offer = OfferId(f"v-{person.subject}.{campaign}.{self.seq}")
-        say = FLOOR.campaigns[campaign]
-        decision = Decision(
-            trigger="zone_entered",
-            key=key("shopper", person.subject),
-            subject_name=person.name,
-            where=ZONES[zone].name,
-            winners=(CampaignId(campaign),) if won else (),
-            offers=(offer,) if won else (),
-            summary=f"{say} issued" if won else "nothing fits",
-            nearest_miss=_considered()[0],
-            considered_count=7,
-            could_not_fire=93,
+    def _stock(self, shelf: str, pieces: int) -> None:
+        place = self.the_floor.shelves[shelf]
+        self.facts.stock[shelf] = StockLine(
+            place.sku, pieces, "out" if pieces == 0 else "low" if pieces <= place.low_at else "ok", 96
         )
-        now = self.now_ms()
-        cause = Cause(arrived_us=now * 1000, scanner="gw-3", subject=person.subject)
-        took_us = self._random.randrange(900, 3400)
-        self._decisions.insert(0, DecisionView(self.seq, now, took_us, decision, cause))
-        del self._decisions[200:]
-        if won:
-            self._issue(person, campaign, offer, zone)
 
-    def _issue(self, person: Person, campaign: str, offer: OfferId, zone: str) -> None:
-        account = self._accounts[person.account]
-        grants: tuple[Grant, ...] = (
-            Grant(kind="points", points=30, title="30 points with a loaf", sku="loaf-800"),
-        )
-        if campaign == "coffee-break":
-            grants = (Grant(kind="offer", title="Ground coffee 250 g", sku="coffee-250", discount_minor=60),)
-            version = self._screens["coffee"][2]
-            self._show("coffee", "coffee-break", campaign, version + 1)
-        account.offers = [one for one in account.offers if one.campaign != campaign]
+    def _decide(self, person: Person) -> None:
+        account = self.accounts[person.account]
+        context = Context(
+            key=key("shopper", person.subject), local=NOON, visit=f"v-{person.subject}",
+            subject_name=person.name, zone=ZoneId(person.zone), visit_minutes=6, zones_visited=tuple(person.zones),
+            visits_zone_count=1, member=person.member, tier=person.tier, segments=person.segments,
+            consent=account.consent, points_balance=account.points, counts=person.counts,
+        )  # fmt: skip
+        self.facts.explained = []
+        decided = decide("zone_entered", context, self.facts)
+        self.seq += self.random.randrange(3, 9)
         now = self.now_ms()
-        account.offers.insert(
-            0,
-            OfferView(
-                offer, campaign, "issued", grants, zone, now, now + 1_800_000, "In the aisle you are in."
-            ),
+        cause = Cause(arrived_us=now * 1000, scanner=person.zone, subject=person.subject)
+        self.made.insert(
+            0, DecisionView(self.seq, now, self.random.randrange(900, 3400), decided.decision, cause)
         )
+        self._whole[self.seq] = self.facts.explained[0]
+        for offer, campaign in zip(decided.decision.offers, _for_people(decided.winners), strict=True):
+            self._issue(person, offer, campaign)
+        for campaign in decided.winners:
+            person.counts[campaign.id] = person.counts.get(campaign.id, 0) + 1
+            for grant in campaign.grants:
+                for sign, place in self.the_floor.signs.items():
+                    if grant.kind == "creative" and ZoneId(person.zone) in place.zones:
+                        self._show(sign, grant.creative, campaign.id, self.screens[sign][2] + 1)
+
+    def _issue(self, person: Person, offer: OfferId, campaign: Campaign) -> None:
+        account = self.accounts[person.account]
+        grants = tuple(grant for grant in campaign.grants if grant.kind != "creative")
+        now = self.now_ms()
+        until = now + campaign.lasts_s * 1000
+        view = OfferView(
+            offer, campaign.id, "issued", grants, person.zone, now, until, "In the aisle you are in."
+        )
+        account.offers.insert(0, view)
         self._notify(account)
 
     def _notify(self, account: Account) -> None:
@@ -260,22 +257,21 @@ class ScriptedDoor:
 
     def cut(self, since_s: int = 190, backlog: int = 1284) -> None:
         """The WAN is cut, and has been for a while."""
-        self._link = LinkView("cut", self.now_ms() - since_s * 1000, backlog, 0.4, None)
+        self.link = LinkView("cut", self.now_ms() - since_s * 1000, backlog, 0.4, None)
         self.channels.publish(STORE, to_json(self.store()))
         self.publish()
 
     def mend(self) -> None:
         """The WAN is back, with a backlog to drain."""
-        left = self._link.backlog
-        self._link = LinkView("catching_up" if left else "up", self.now_ms(), left, left / 3000, 38.0)
+        left = self.link.backlog
+        self.link = LinkView("catching_up" if left else "up", self.now_ms(), left, left / 3000, 38.0)
         self.channels.publish(STORE, to_json(self.store()))
         self.publish()
 
-    def issue_offers(self) -> None:
-        """Ana holds a coffee offer and points on a loaf."""
-        ana = self._people["s-ana"]
-        self._decide(ana, "bakery")
-        self._decide(ana, "coffee")
+    def forget_everybody(self) -> None:
+        """The store as it opens: nobody in it, nothing decided."""
+        self.people.clear()
+        self.made.clear()
         self.publish()
 
     # --- the door
@@ -292,8 +288,9 @@ class ScriptedDoor:
             return msgspec.structs.replace(verdict, replayed=True)
         self.asked.append((key_, given, operation))
         self.seq += 1
-        body = self._take(key_, given, operation)
-        verdict = Verdict("done", msgspec.Raw(to_json(body)), False, "inc-1", self.seq)
+        verdict = Verdict(
+            "done", msgspec.Raw(to_json(self._take(key_, given, operation))), False, "inc-1", self.seq
+        )
         if operation:
             self._verdicts[operation] = (wanted, verdict)
         self.publish()
@@ -303,29 +300,27 @@ class ScriptedDoor:
         if isinstance(given, SaleClosed):
             return self._sell(ident_of(key_), given, operation)
         if isinstance(given, ConsentChanged):
-            account = self._accounts[ident_of(key_)]
+            account = self.accounts[ident_of(key_)]
             account.consent = given.consent
             self._notify(account)
         if isinstance(given, Restocked):
-            self._pieces[ident_of(key_)] = given.pieces
+            self._stock(ident_of(key_), given.pieces)
         assert not isinstance(given, BasketChanged) or kind_of(key_) == "shopper"
         return None
 
     def _sell(self, ident: str, sale: SaleClosed, operation: str) -> SaleReceipt:
-        account = self._accounts.get(ident)
+        account = self.accounts.get(ident)
         points = sale.total_minor // 50 if account and account.member else 0
-        self._sales_today += 1
-        self._sold_minor += sale.total_minor
+        self.sales_today += 1
+        self.sold_minor += sale.total_minor
         if account is not None:
             account.points = account.points + points if account.points is not None else None
             lines = tuple(
                 SaleLineView(one.name or one.sku, one.quantity, one.price_minor, one.discount_minor)
                 for one in sale.lines
             )
-            account.sales.insert(
-                0,
-                SaleView(sale.sale, sale.till, sale.total_minor, "EUR", points, self.now_ms(), lines),
-            )
+            view = SaleView(sale.sale, sale.till, sale.total_minor, "EUR", points, self.now_ms(), lines)
+            account.sales.insert(0, view)
             self._notify(account)
         balance = account.points if account else None
         return SaleReceipt(operation, sale.sale, ident, sale.total_minor, points, balance)
@@ -334,85 +329,76 @@ class ScriptedDoor:
         return time.time_ns() // 1_000_000
 
     def resolve(self, card: str) -> Enrolled | None:
-        for person in self._people.values():
-            if card in (person.account, person.subject):
-                account = person.account if person.member else ""
-                return Enrolled(b"", person.subject, account, person.name, person.member, "silver")
+        for one in self._members:
+            if card in (one.account, one.subject, *one.devices, *one.cards):
+                return Enrolled(b"", one.subject, one.account, one.name, bool(one.account), one.tier)
         return None
 
     async def enrol(self, device: str, request: EnrolRequest) -> Enrolled:
-        return Enrolled(
-            device.encode(),
-            request.subject,
-            request.account,
-            request.name,
-            bool(request.account),
-            request.tier,
-        )
+        member = bool(request.account)
+        return Enrolled(device.encode(), request.subject, request.account, request.name, member, request.tier)
 
     def health(self) -> Health:
-        return Health(True, "014", "inc-1", self.seq, self._link.state)
+        return Health(True, "014", "inc-1", self.seq, self.link.state)
 
     def store(self) -> StoreNow:
-        return StoreNow(StoreView("014", "Harbour Street", "EUR", 0, self._demo), self._link)
+        return StoreNow(StoreView("014", "Harbour Street", "EUR", 0, self._demo), self.link)
 
     def floor(self) -> FloorView:
-        return FLOOR
+        return self.the_floor
 
     def wallet(self, account: AccountId) -> Wallet | None:
-        held = self._accounts.get(account)
+        held = self.accounts.get(account)
         if held is None:
             return None
-        cause = Cause(arrived_us=self.now_ms() * 1000, scanner="gw-3")
-        as_of = self._link.since_ms if self._link.state == "cut" else self.now_ms()
+        as_of = self.link.since_ms if self.link.state == "cut" else self.now_ms()
         return Wallet(
-            held.account,
-            held.name,
-            held.member,
-            held.tier,
-            held.version,
-            held.points,
-            as_of,
-            tuple(held.offers),
-            cause,
-        )
+            held.account, held.name, held.member, held.tier, held.version, held.points, as_of,
+            tuple(held.offers), Cause(arrived_us=self.now_ms() * 1000, scanner="coffee"),
+        )  # fmt: skip
 
     def consent(self, account: AccountId) -> tuple[str, ...]:
-        return self._accounts[account].consent
+        return self.accounts[account].consent
 
     def receipts(self, account: AccountId, limit: int) -> tuple[SaleView, ...]:
-        return tuple(self._accounts[account].sales[:limit])
+        return tuple(self.accounts[account].sales[:limit])
 
     def screen(self, sign: str) -> ScreenCommand | None:
-        if sign not in self._screens:
+        if sign not in self.screens:
             return None
-        creative, campaign, version, since = self._screens[sign]
-        plays = playlist(sign, FLOOR, self.store().store).items
-        fields = next(one for one in plays if one.title == FLOOR.creatives[creative].title)
-        sku = FLOOR.creatives[creative].sku
-        if sku:
-            on = next((shelf for shelf, place in SHELVES.items() if place.sku == sku), "")
-            now = PRODUCTS[sku].price_minor - (60 if sku == "coffee-250" else 0)
-            fields = msgspec.structs.replace(fields, stock=self._pieces.get(on), price_minor=now)
-        cause = Cause(arrived_us=since * 1000, scanner="gw-3")
-        return ScreenCommand(sign, version, creative, campaign, since + 15_000, fields, cause, self.seq)
+        creative, campaign, version, since = self.screens[sign]
+        cause = Cause(arrived_us=since * 1000, scanner="coffee")
+        until = since + SLOT_MS
+        return ScreenCommand(
+            sign, version, creative, campaign, until, self._fields(creative, campaign), cause, self.seq
+        )
+
+    def _fields(self, creative: str, campaign: str) -> ScreenFields:
+        plays = self.the_floor.creatives[creative]
+        product = self.the_floor.products.get(plays.sku)
+        price = product.price_minor - (60 if campaign == "coffee-break" else 0) if product else None
+        stock = [line.pieces for line in self.facts.stock.values() if line.sku == plays.sku]
+        return ScreenFields(
+            plays.template, plays.title, plays.eyebrow, plays.line, price, plays.was_minor or None,
+            product.unit if product else "", sum(stock) if stock else None,
+            plays.picture or (product.picture if product else ""), plays.theme,
+        )  # fmt: skip
 
     def screen_heard(self, sign: str, version: int) -> None:
-        self._heard[sign] = self.now_ms()
+        self.heard[sign] = self.now_ms()
 
     def decisions(self, *, limit: int, before_seq: int | None, offer: str) -> tuple[DecisionView, ...]:
         found = [
             one
-            for one in self._decisions
+            for one in self.made
             if (before_seq is None or one.seq < before_seq) and (not offer or offer in one.decision.offers)
         ]
         return tuple(found[:limit])
 
     async def explain(self, seq: int) -> Explained | None:
-        for view in self._decisions:
+        for view in self.made:
             if view.seq == seq:
-                decision = msgspec.structs.replace(view.decision, considered=_all(view.decision))
-                whole = msgspec.structs.replace(view, decision=decision)
+                whole = msgspec.structs.replace(view, decision=self._whole[seq])
                 return Explained(whole, "3f9a1c0b77d2e415", True, 812, 640)
         return None
 
@@ -426,141 +412,31 @@ class ScriptedDoor:
             self.cut(since_s=0, backlog=0)
 
     async def kill_ray(self) -> None:
-        self._ray = False
-        self.publish()
-        asyncio.get_running_loop().call_later(4, self._ray_is_back)
-
-    def _ray_is_back(self) -> None:
-        self._ray = True
+        self.ray = False
         self.publish()
 
     async def walk(self, subject: str, x: float, y: float) -> None:
         self.walked.append((subject, x, y))
-        person = self._people[subject]
-        person.x, person.y, person.to, person.led = x, y, (x, y), True
+        person = self.people[subject]
+        person.x, person.y, person.to = x, y, (x, y)
         self._walk_on(person)
         self.publish()
 
     async def take_from_shelf(self, shelf: str, pieces: int) -> None:
-        self._pieces[shelf] = max(0, self._pieces[shelf] - pieces)
+        self._stock(shelf, max(0, self.facts.stock[shelf].pieces - pieces))
         self.publish()
 
     def console(self) -> ConsoleSnapshot:
-        counts = {zone: [one for one in self._people.values() if one.zone == zone] for zone in ZONES}
-        return ConsoleSnapshot(
-            incarnation="inc-1",
-            seq=self.seq,
-            now_ms=self.now_ms(),
-            floor_version=FLOOR.version,
-            store=self.store().store,
-            link=self._link,
-            latency=_latency(self._random),
-            rates=_rates(self._random),
-            visits=len(self._people),
-            sales_today_minor=self._sold_minor,
-            sales_today=self._sales_today,
-            people=tuple(self._person(one) for one in self._people.values()),
-            zones=tuple(
-                ZoneView(zone, len(inside), sum(p.member for p in inside)) for zone, inside in counts.items()
-            ),
-            shelves=tuple(self._shelf(shelf) for shelf in SHELVES),
-            screens=tuple(self._screen_view(sign) for sign in SIGNS),
-            tills=(
-                TillView("1", 120, 310_220),
-                TillView("2", self._sales_today - 120, self._sold_minor - 310_220),
-            ),
-            cells=(
-                CellView("floor", "ray" if self._ray else "here", 212, "ray"),
-                CellView("account", "here", 61, "here"),
-            ),
-            needs=(
-                NeedsView(
-                    "shelf_out", "Porridge oats 1 kg is out", "Fill the shelf.", "shelf:breakfast-1", True
-                ),
-            ),
-            decisions=tuple(self._decisions[:40]),
-        )
+        return snapshot(self)
 
-    def _person(self, one: Person) -> PersonView:
-        return PersonView(
-            one.subject, one.account, one.name, one.member, self._accounts[one.account].tier, one.zone,
-            one.since_ms, one.zones_seen, round(one.x, 2), round(one.y, 2), 0.7,
-        )  # fmt: skip
-
-    def _shelf(self, shelf: str) -> ShelfView:
-        left = self._pieces[shelf]
-        return ShelfView(
-            shelf, left, "out" if left == 0 else "low" if left <= SHELVES[shelf].low_at else "ok", 96
-        )
-
-    def _screen_view(self, sign: str) -> ScreenView:
-        command = self.screen(sign)
-        assert command is not None
-        since = self._screens[sign][3]
-        return ScreenView(
-            sign, command.creative, command.campaign, command.version, since, command.until_ms,
-            command.fields, self._heard.get(sign, 0), command.seq,
-        )  # fmt: skip
+    def zone_at(self, x: float, y: float) -> str:
+        """The zone of a point; the example store's zones are boxes."""
+        for zone, place in self.the_floor.zones.items():
+            xs, ys = [px for px, _ in place.polygon], [py for _, py in place.polygon]
+            if min(xs) <= x <= max(xs) and min(ys) <= y <= max(ys):
+                return zone
+        return "unknown"
 
 
-def zone_at(x: float, y: float) -> str:
-    """The zone of a point; the scripted zones are boxes."""
-    for zone, place in ZONES.items():
-        xs = [px for px, _ in place.polygon]
-        ys = [py for _, py in place.polygon]
-        if min(xs) <= x <= max(xs) and min(ys) <= y <= max(ys):
-            return zone
-    return "unknown"
-
-
-def basket_total(sale: SaleClosed) -> int:
-    """What a sale comes to, worked out again."""
-    return sum(line_total_minor(one.price_minor, one.quantity) - one.discount_minor for one in sale.lines)
-
-
-def _considered() -> tuple[Considered, ...]:
-    def missed(campaign: str, held: int, of: int, failed: Checked, would: str = "") -> Considered:
-        return Considered(CampaignId(campaign), FLOOR.campaigns[campaign], "missed", held, of, failed, would)
-
-    near = Checked("Basket holds a bakery item", "basket.bakery", "at_least", 1, 0, False, 1_000_000)
-    return (
-        missed("breakfast", 3, 4, near, "120 points"),
-        missed(
-            "gold",
-            1,
-            3,
-            Checked("Tier is Gold or above", "tier", "in", ("gold", "platinum"), "silver", False),
-        ),
-        missed(
-            "brunch", 0, 2, Checked("It is Saturday or Sunday", "weekday", "in", ("Sat", "Sun"), "Tue", False)
-        ),
-        missed(
-            "decaf", 2, 3, Checked("Shelf holds 6 or more", "stock.pieces", "at_least", 6, 2, False, 666_667)
-        ),
-    )
-
-
-def _all(decision: Decision) -> tuple[Considered, ...]:
-    won = tuple(Considered(one, FLOOR.campaigns[one], "won", 4, 4, None) for one in decision.winners)
-    return won + _considered()
-
-
-def _latency(chance: random.Random) -> LatencyView:
-    typical = (("broker", 200), ("decode", 100), ("cell", 400), ("commit", 300), ("wire", 100))
-    slow = (("broker", 500), ("decode", 200), ("cell", 1100), ("commit", 1400), ("wire", 200))
-    return LatencyView(
-        1100,
-        3400,
-        tuple(int(chance.gauss(3300, 280)) for _ in range(60)),
-        tuple(StageTime(*one) for one in typical),
-        tuple(StageTime(*one) for one in slow),
-        3900,
-    )
-
-
-def _rates(chance: random.Random) -> RatesView:
-    return RatesView(
-        RateView(412, tuple(chance.gauss(408, 12) for _ in range(60))),
-        RateView(38, tuple(max(0, chance.gauss(37, 5)) for _ in range(60))),
-        RateView(3, tuple(float(chance.randrange(1, 6)) for _ in range(60))),
-    )
+def _for_people(winners: tuple[Campaign, ...]) -> list[Campaign]:
+    return [one for one in winners if any(grant.kind != "creative" for grant in one.grants)]

@@ -73,7 +73,7 @@ export function makePhone(panel) {
     face.classList.toggle("anon", !known.member);
     text(name, personName(known));
     const tier = known.member && known.tier !== "base" ? `${known.tier.charAt(0).toUpperCase()}${known.tier.slice(1)} · ` : "";
-    text(about, person(known.subject) ? `${tier}visit ${minutes(now.now_ms - known.since_ms)} · ${several(known.zones_seen, "zone")}` : "left the store");
+    text(about, person(known.subject) ? `${tier}${tier ? "" : "visit "}${minutes(now.now_ms - known.since_ms)} · ${several(known.zones_seen, "zone")}` : "left the store");
     text(time, clock(now.now_ms, east()));
     text(place, now.store.name);
     attr(open, "href", `/phone/${encodeURIComponent(known.account)}`);

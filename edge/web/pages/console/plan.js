@@ -50,7 +50,7 @@ export function makePlan(panel, announce) {
 
   function lay(floor) {
     const { plan } = floor;
-    attr(drawing, "viewBox", `0 0 ${plan.width_m * UNIT} ${plan.height_m * UNIT}`);
+    attr(drawing, "viewBox", `-5 -5 ${plan.width_m * UNIT + 10} ${plan.height_m * UNIT + 10}`);
     parts = { zones: new Map(), shelves: new Map(), screens: new Map(), tills: new Map(), labels: svg("g") };
     drawing.replaceChildren(
       svg("rect", { class: "ground", width: plan.width_m * UNIT, height: plan.height_m * UNIT, rx: 2 }),
@@ -215,7 +215,7 @@ function drawScreens(parts, now) {
     text(part.price, one.fields.price_minor === null || one.fields.price_minor === undefined ? "" : money(one.fields.price_minor, now.store.currency));
     if (part.goods.dataset.drawn !== drawn) {
       part.goods.dataset.drawn = drawn;
-      const goods = one.fields.template === "message" && !one.fields.picture ? null : picture(drawn);
+      const goods = one.fields.template !== "product" ? null : picture(drawn);
       if (goods) for (const side of ["width", "height"]) goods.setAttribute(side, 32);
       part.goods.replaceChildren(...(goods ? [goods] : []));
     }

@@ -74,9 +74,12 @@ export function makeTill(panel, announce) {
     drawSaid(all, currency);
   }
 
-  // Three things of the range, so that there is something to ring up.
+  // Three things off the shelves, the first from where the followed visit is, so that there is something to ring.
   function start() {
-    const goods = Object.keys(shop.floor.products);
+    const shelves = Object.values(shop.floor.shelves);
+    const near = shelves.filter((one) => one.zone === followed()?.zone);
+    const far = shelves.filter((_, n) => n % 3 === 1);
+    const goods = [...new Set([...near.slice(0, 1), ...far].map((one) => one.sku))].filter((sku) => shop.floor.products[sku]);
     basket = goods.slice(0, 3).map((sku) => ({ sku, pieces: 1 }));
   }
 

@@ -100,9 +100,9 @@ export function makeTop(bar, announce) {
     cellSeg.hidden = now.cells.length === 0;
     const away = wanted.filter((one) => one.place === "ray").length;
     const onRay = wanted.length > 0 && away === wanted.length;
-    value(cells, [wanted.length === 0 ? "here" : onRay ? "on Ray" : "here"]);
+    value(cells, [wanted.length === 0 ? "here" : onRay ? "on Ray" : "cells here"]);
     cells.value.classList.toggle("t-stock", wanted.length > 0 && !onRay);
-    text(cells.label, wanted.length > 0 && !onRay ? "Ray is away, cells" : "Cells");
+    text(cells.label, wanted.length > 0 && !onRay ? "Ray is away" : "Cells");
     kill.hidden = !demo() || wanted.length === 0;
     kill.disabled = away === 0;
     cells.node.title = now.cells.map((one) => `${one.cell}: ${one.place}, ${several(one.entities, "entity", "entities")}`).join("\n");

@@ -123,7 +123,7 @@ function result(view) {
 function reasons(view, explained) {
   const made = view.decision;
   const near = made.nearest_miss?.campaign;
-  const listed = explained ? made.considered : [made.nearest_miss].filter(Boolean);
+  const listed = explained ? made.considered ?? [] : [made.nearest_miss].filter(Boolean);
   const rank = (one) => (one.outcome === "won" ? 0 : one.campaign === near ? 1 : 2);
   const rows = [...listed].sort((a, b) => rank(a) - rank(b));
   const head = `${made.considered_count} considered, ${made.could_not_fire} could not fire here`;
@@ -139,7 +139,7 @@ function line(one, isNear) {
   const sign = el("span", { class: `verdict ${kind}` }, kind === "won" ? icon("check") : kind === "no" ? icon("close") : null);
   const name = el("span", { class: "name" }, one.name || campaignName(one.campaign), isNear ? el("span", { class: "chip accent", text: "nearest miss" }) : null);
   const says = el("span", { class: "says", text: reason(one) });
-  if (isNear && one.would_give) says.append(el("span", { class: "would", text: `would have given ${one.would_give}` }));
+  if (isNear && one.would_give) says.append(el("span", { class: "would", text: one.would_give }));
   const cells = one.outcome === "won"
     ? [el("td", { colspan: 2, class: "r" }, el("span", { class: "chip money", text: "won" }))]
     : one.failed

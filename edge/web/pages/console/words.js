@@ -1,6 +1,6 @@
 // Decisions in words: what a row of the feed says, and how a condition's values are written.
 
-import { count, money, person as personName } from "../lib/format.js";
+import { count, duration, money, person as personName } from "../lib/format.js";
 import { person, shop, subjectOf } from "./shop.js";
 
 const TRIGGERS = {
@@ -20,6 +20,9 @@ const OUTCOMES = {
   no_consent: "The member has not allowed it",
   missed: "A condition does not hold",
 };
+
+const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const pad = (part) => String(Math.floor(part)).padStart(2, "0");
 
 export const campaignName = (id) => shop.floor?.campaigns[id] ?? id;
 
@@ -64,7 +67,12 @@ export function value(fact, scalar) {
   if (scalar === null || scalar === undefined) return "unknown";
   if (scalar === true) return "yes";
   if (scalar === false) return "no";
-  if (typeof scalar === "number") return /minor/.test(fact) ? money(scalar) : count(scalar);
+  const form = shop.floor?.forms[fact];
+  if (form === "money" && typeof scalar === "number") return money(scalar);
+  if (form === "seconds" && typeof scalar === "number") return duration(scalar * 1000);
+  if (form === "minute" && typeof scalar === "number") return `${pad(scalar / 60)}:${pad(scalar % 60)}`;
+  if (form === "weekday" && typeof scalar === "number") return DAYS[scalar] ?? String(scalar);
+  if (typeof scalar === "number") return count(scalar);
   return String(scalar) === "" ? "none" : title(String(scalar));
 }
 
@@ -74,6 +82,6 @@ export const wanted = (checked) => `${RELATIONS[checked.relation] ?? ""}${value(
 
 export function reason(considered) {
   if (considered.failed) return considered.failed.say;
-  if (considered.outcome === "won") return `${considered.of} of ${considered.of} conditions hold`;
+  if (considered.outcome === "won") return considered.of ? `${considered.of} of ${considered.of} conditions hold` : "Asks for nothing more";
   return OUTCOMES[considered.outcome] ?? considered.outcome;
 }

@@ -39,6 +39,9 @@ export function seconds(s) {
   return s < 10 ? `${s.toFixed(1)} s` : duration(s * 1000);
 }
 
+// A number stays with its unit when a name wraps: "250 g" never breaks.
+export const glued = (name) => name.replace(/(\d) (g|kg|l|L|ml|cl|bags)\b/g, "$1\u00a0$2");
+
 export const initial = (name) => (name ? name.trim()[0].toUpperCase() : "?");
 
 // A person by consent: a name, else "member 7F2C", else "anonymous".

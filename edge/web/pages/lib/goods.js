@@ -175,6 +175,20 @@ const DRAWN = {
     shade(36) +
     `<path d="M48 86C24 88 8 74 10 56c-4-12 8-20 15-18 2-14 18-18 24-9 8-9 24-3 23 10 10-1 18 10 13 20 2 18-15 29-37 27z" fill="url(#l)"/>` +
     `<path d="M48 84V42M48 62L30 48M48 56l18-14M48 74L26 66M48 72l22-10" stroke="#DDF0C4" stroke-width="2.2" fill="none" stroke-linecap="round" opacity=".75"/>`,
+  biscuits:
+    round("q", [0, "#EBC38A"], [0.6, "#CB8F4A"], [1, "#97602A"]) +
+    shade(38) +
+    `<path d="M12 40h52v40c0 5-3 8-8 8H20c-5 0-8-3-8-8z" fill="#A8452E"/><path d="M8 32h60v12H8z" fill="#C65F43"/><path d="M20 60h36M26 69h24" stroke="#F9E7CB" stroke-width="4" stroke-linecap="round"/>` +
+    `<circle cx="70" cy="70" r="18" fill="url(#q)"/><g fill="#7A4A1D"><circle cx="64" cy="65" r="1.6"/><circle cx="75" cy="63" r="1.6"/><circle cx="71" cy="73" r="1.600"/><circle cx="62" cy="75" r="1.6"/><circle cx="79" cy="74" r="1.6"/></g>`,
+  jar:
+    across("j", [0, "#B9741A"], [0.35, "#F0B445"], [1, "#A8660F"]) +
+    shade(24) +
+    `<path d="M28 26h40c6 4 8 9 8 16v38c0 5-3 8-8 8H28c-5 0-8-3-8-8V42c0-7 2-12 8-16z" fill="url(#j)"/><path d="M27 10h42c2 0 3 1 3 3v13H24V13c0-2 1-3 3-3z" fill="#6A4A2A"/><path d="M24 20h48" stroke="#fff" stroke-opacity=".22" stroke-width="2"/>` +
+    `<path d="M20 48h56v26H20z" fill="#FFF6E2"/><path d="M30 58h36M36 66h24" stroke="#9A6416" stroke-width="3" stroke-linecap="round"/>`,
+  carrot:
+    down("m", [0, "#F49A3F"], [1, "#CF6312"]) +
+    shade(34) +
+    `<path d="M24 30c-5-8-14-9-18-5 5 1 6 4 9 8-6-2-10 1-11 5 5-1 10 0 14 4z" fill="#4F8A38"/><path d="M22 30c10-8 20-2 24 4l44 46c3 4-1 8-5 6L27 54c-8-4-13-16-5-24z" fill="url(#m)"/><path d="M36 36l-5 6M50 50l-6 6M62 62l-5 5" stroke="#B4540C" stroke-width="2" stroke-linecap="round"/>`,
   cup:
     across("u", [0, "#CDBFA5"], [0.4, "#F6EEDD"], [1, "#C4B496"]) +
     shade(21) +
@@ -189,30 +203,34 @@ const DRAWN = {
 
 // Which drawing a word of a name asks for; the first that fits.
 const WORDS = [
+  ["oat", "oats"], ["porridge", "oats"], ["muesli", "oats"], ["granola", "oats"], ["tea", "tea"],
   ["ice cream", "icecream"], ["ice-cream", "icecream"], ["espresso", "coffee"], ["coffee", "coffee"], ["bean", "coffee"],
   ["croissant", "croissant"], ["pastr", "croissant"], ["brioche", "croissant"], ["muffin", "croissant"],
   ["loaf", "loaf"], ["bread", "loaf"], ["sourdough", "loaf"], ["baguette", "loaf"], ["bun", "loaf"], ["roll", "loaf"],
   ["bakery", "loaf"], ["yog", "yoghurt"], ["skyr", "yoghurt"], ["butter", "butter"], ["chedd", "cheese"],
   ["cheese", "cheese"], ["brie", "cheese"], ["egg", "eggs"], ["juice", "juice"], ["milk", "milk"], ["dairy", "milk"],
   ["cream", "milk"], ["banana", "banana"], ["tomato", "tomato"], ["apple", "apple"], ["berr", "apple"], ["orange", "orange"],
-  ["citrus", "orange"], ["lemon", "orange"], ["oat", "oats"], ["porridge", "oats"], ["granola", "oats"], ["muesli", "oats"],
-  ["cereal", "oats"], ["breakfast", "oats"], ["pasta", "pasta"], ["fusilli", "pasta"], ["spaghetti", "pasta"], ["penne", "pasta"],
+  ["citrus", "orange"], ["lemon", "orange"], ["cereal", "oats"], ["breakfast", "oats"], ["pasta", "pasta"], ["fusilli", "pasta"], ["spaghetti", "pasta"], ["penne", "pasta"],
   ["rice", "rice"], ["flour", "rice"], ["lentil", "rice"], ["pantry", "pasta"], ["pea", "peas"], ["frozen", "peas"],
-  ["pizza", "peas"], ["choc", "chocolate"], ["crisp", "crisps"], ["snack", "crisps"], ["nut", "crisps"], ["biscuit", "chocolate"],
-  ["tea", "tea"], ["water", "water"], ["cola", "water"], ["drink", "juice"], ["wine", "wine"], ["beer", "wine"], ["oil", "wine"],
+  ["pizza", "peas"], ["choc", "chocolate"], ["crisp", "crisps"], ["snack", "crisps"], ["nut", "crisps"], ["biscuit", "biscuits"], ["cookie", "biscuits"], ["honey", "jar"], ["jam", "jar"], ["sauce", "jar"], ["carrot", "carrot"],
+  ["water", "water"], ["cola", "water"], ["drink", "juice"], ["wine", "wine"], ["beer", "wine"], ["oil", "wine"],
   ["salad", "greens"], ["spinach", "greens"], ["lettuce", "greens"], ["cabbage", "greens"], ["kale", "greens"],
   ["vegetable", "greens"], ["produce", "greens"], ["fruit", "apple"], ["cup", "cup"], ["gift", "gift"], ["point", "gift"],
 ];
+
+// Pictures that only say how goods are wrapped: their name says more.
+const WRAPPINGS = new Set(["bag", "box", "cup"]);
 
 let made = 0;
 
 // The drawing's name for any of these words: a picture's own name, else what a title or a category speaks of.
 export function pictureName(...words) {
-  for (const word of words) {
+  const plain = words.filter((word) => !WRAPPINGS.has(word));
+  for (const word of [...plain, ...words]) {
     if (!word) continue;
     const low = word.toLowerCase();
     if (DRAWN[low]) return low;
-    const found = WORDS.find(([part]) => low.includes(part));
+    const found = WORDS.find(([part]) => new RegExp(`\\b${part}`).test(low));
     if (found) return found[1];
   }
   return "box";

@@ -92,7 +92,7 @@ function drawReceipts(sales) {
     "details", { class: "card receipt" },
     el("summary", {},
       el("b", { class: "num", text: money(sale.total_minor, sale.currency) }), el("b", { class: "num t-money", text: sale.points ? `+${points(sale.points)}` : "" }),
-      el("span", { class: "sub num", text: `${stamp(sale.closed_at_ms)} · till ${sale.till}` }), el("span", { class: "cap num", text: `sale ${sale.sale}` })),
+      el("span", { class: "sub num", text: `${stamp(sale.closed_at_ms)} · ${state.floor?.tills[sale.till]?.name ?? sale.till}` }), el("span", { class: "cap num", text: `sale ${sale.sale}` })),
     el("ul", {}, sale.lines.map((line) => el("li", {}, el("span", { text: line.name }), el("span", { class: "r num", text: money(Math.round((line.price_minor * line.quantity) / 1000), sale.currency) }),
       ...(line.discount_minor ? [el("small", { text: "offer" }), el("small", { class: "r num t-money", text: money(-line.discount_minor, sale.currency) })] : [])))),
   )));
@@ -111,8 +111,8 @@ function askReceipts() {
 
 const PURPOSES = {
   offers: ["Offers for you", "Use what the store knows of you to choose offers."],
-  presence: ["Where you walk", "Use where you are in the store for offers near you."],
-  analytics: ["Counting", "Count your visits, without your name, to improve the store."],
+  location: ["Where you walk", "Use where you are in the store for offers near you."],
+  profile: ["What you buy", "Use what you bought before to choose offers."],
 };
 
 async function drawConsent() {

@@ -13,11 +13,12 @@ const HOUR_MS = 3_600_000;
 
 export function makeOffers(box, { state, currency, east, announce, keep }) {
   const ask = el("button", { onclick: why }, "Why these?");
+  const hint = el("p", { class: "fine", text: "They change as you walk." });
   const empty = el("div", { class: "card empty" }, el("b", { text: "No offers right now." }), el("span", { text: "They change as you walk." }));
   const now = el("div");
   const overHead = el("div", { class: "head" }, el("h2", { text: "Before" }));
   const over = el("div");
-  box.append(el("div", { class: "head" }, el("h2", { text: "Offers now" }), ask), empty, now, overHead, over);
+  box.append(el("div", { class: "head" }, el("h2", { text: "Offers now" }), ask), empty, now, hint, overHead, over);
   const shut = el("button", { class: "btn small square", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"));
   const inside = el("div", { class: "in" });
   const dialog = el("dialog", { "aria-label": "Why these offers" }, el("header", {}, el("h2", { text: "Why these?" }), shut), inside);
@@ -29,7 +30,7 @@ export function makeOffers(box, { state, currency, east, announce, keep }) {
   function draw() {
     const running = held();
     const ended = (state.wallet?.offers ?? []).filter((one) => !holds(one)).slice(0, OVER_MAX);
-    ask.hidden = running.length === 0;
+    ask.hidden = hint.hidden = running.length === 0;
     empty.hidden = running.length > 0 || Boolean(state.unknown);
     overHead.hidden = ended.length === 0;
     keep(now, running, (one) => one.offer, (one) => card(one, false));
@@ -85,9 +86,9 @@ export function makeOffers(box, { state, currency, east, announce, keep }) {
     const { view: whole } = await get(`/api/v1/decisions/${path(String(view.seq))}`);
     const won = whole.decision.considered.find((each) => each.campaign === one.campaign);
     const near = whole.decision.nearest_miss;
-    const because = [one.say, won ? `${name}: all ${won.of} conditions hold.` : name, `You came into ${whole.decision.where}.`].filter(Boolean);
+    const because = [one.say, won?.of ? `${name}: ${won.of === 1 ? "its condition holds" : `all ${won.of} conditions hold`}.` : `${name} asks for nothing more.`, `You came into ${whole.decision.where}.`].filter(Boolean);
     part.append(el("ul", {}, because.map((words) => el("li", {}, icon("check"), el("span", { text: words }))), near?.failed
-      ? el("li", { class: "near" }, icon("tag"), el("span", { text: `Almost: ${near.name}. ${near.failed.say}${near.would_give ? `; it would give ${near.would_give}` : ""}.` })) : null));
+      ? el("li", { class: "near" }, icon("tag"), el("span", { text: `Almost: ${near.name}. ${near.failed.say}${near.would_give ? `: ${near.would_give}` : ""}.` })) : null));
     return part;
   }
 

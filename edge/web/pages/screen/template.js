@@ -1,27 +1,28 @@
 // Templates of a screen: fields in, a picture out.
 
 import { el } from "../lib/dom.js";
-import { clock, money } from "../lib/format.js";
+import { clock, glued, money } from "../lib/format.js";
 import { picture, pictureName } from "../lib/goods.js";
 import { mark } from "../lib/icons.js";
 import { themeClass } from "../lib/themes.js";
 
 const SIGNS = { EUR: "€", GBP: "£", USD: "$" };
 const FACINGS = 20; // bars that stand for the stock of a shelf
-const LONG_TITLE = 18;
+const LONG_TITLE = 26;
 
 export function build(fields, store, atMs) {
   const drawn = pictureName(fields.picture, fields.title);
   const theme = themeClass(fields.theme, drawn);
-  const play = el("article", { class: `play ${theme} ${fields.template}` });
+  const play = el("article", { class: `play ${theme} ${fields.template === "card" ? "message card" : fields.template}` });
   play.dataset.theme = theme;
   const words = el(
     "div", { class: "words" },
     fields.eyebrow ? el("div", { class: "eyebrow", text: fields.eyebrow }) : null,
-    el("h1", { class: fields.title.length > LONG_TITLE ? "long" : "", text: fields.title }),
+    el("h1", { class: fields.title.length > LONG_TITLE ? "long" : "", text: glued(fields.title) }),
     fields.line ? el("p", { class: "line", text: fields.line }) : null,
     typeof fields.price_minor === "number" ? price(fields, store?.currency ?? "EUR") : null,
   );
+  if (fields.template === "card") words.prepend(mark(120));
   const art = fields.template === "product" ? el("div", { class: "art" }, picture(drawn)) : null;
   const slot = el("div", { class: "slot" });
   play.append(...[el("div", { class: "sun" }), art, words, slot, foot(fields, store, atMs)].filter(Boolean));
