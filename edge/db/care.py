@@ -5,6 +5,7 @@ A helper thread does it, so that no commit waits for it. It writes nothing of it
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -60,7 +61,7 @@ class Ballast:
 
     def release(self) -> None:
         """Gives the space back. Called by the writer at the moment when the disk is full."""
-        self._path.unlink(missing_ok=True)
+        release_ballast(self._path.parent)
 
     def lay(self) -> None:
         """Takes the space, if there is plenty of it."""
@@ -73,6 +74,11 @@ class Ballast:
                 os.posix_fallocate(file.fileno(), 0, self._bytes)
         except OSError:
             self._path.unlink(missing_ok=True)
+
+
+def release_ballast(folder: Path) -> None:
+    """Gives the ballast's space back, if there is one."""
+    (folder / BALLAST_NAME).unlink(missing_ok=True)
 
 
 class Care:
@@ -128,17 +134,23 @@ class Care:
         """Rewrites the sidecar if there were turns since. Only committed numbers stand in it."""
         seq = self._connection.execute("SELECT last_seq FROM meta").fetchall()[0][0]
         now = Sidecar(self._incarnation, seq)
-        if now != self._written:
+        if now == self._written:
+            return
+        try:
             write_sidecar(self._folder, now)
-            self._written = now
+        except OSError:
+            return  # a full disk: a sidecar that is behind says nothing wrong, and the next round tries again
+        self._written = now
 
     def close(self) -> None:
-        """Stops the thread, cuts the WAL, and leaves an exact sidecar."""
+        """Stops the thread, cuts the WAL, and leaves an exact sidecar, as far as the disk has room."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
+        # On a full disk the WAL stays as it is, and whoever opens the database next reads on from it.
+        with contextlib.suppress(sqlite3.OperationalError):
+            self.checkpoint("TRUNCATE")
         self.keep_sidecar()
-        self.checkpoint("TRUNCATE")
         self._connection.close()
 
     def _run(self) -> None:
@@ -170,6 +182,11 @@ def is_damage(error: sqlite3.DatabaseError) -> bool:
     """True for what SQLite says of a file that is damaged, or is no database."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def is_full(error: sqlite3.DatabaseError) -> bool:
+    """True if the disk had no room."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def check(connection: sqlite3.Connection) -> str:

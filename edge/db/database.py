@@ -16,7 +16,7 @@ from edge.db.migrations import migrate
 from edge.db.rows import Identity, JournalRow, OutboxCursor, OutboxRow, ParkedRow, SaleRow, Totals
 from edge.db.turns import Owner
 from edge.db.writer import Writer
-from edge.ports import Committed, Enrolled, Group, Stored
+from edge.ports import Committed, DiskFull, Enrolled, Group, Stored
 from edge.settings import JournalSettings
 from protocols.api import DecisionView
 from protocols.cells import Load
@@ -48,32 +48,52 @@ def open_db(
 ) -> StoreDb:
     """Opens or makes the database in `folder`, brings it to this release, and takes it over.
 
-    Raises AlreadyOpen, WrongStore, SchemaTooNew or Damaged. With `threaded=False` commits happen in the
+    Raises AlreadyOpen, WrongStore, SchemaTooNew, Damaged or DiskFull. With `threaded=False` commits happen in the
     caller's thread and nothing runs beside it: for a loop in virtual time.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     lock = lives.FolderLock(folder)
+
+    def prepared() -> tuple[Owner, bool]:
+        return _prepare(folder, store, chain_key, now_us() // 1_000, new_incarnation)
+
     try:
-        keep = keep or JournalSettings()
-        key = chain_key or lives.chain_key(folder)
-        connection = open_writer(folder / FILE_NAME)
         try:
-            checked = care.check_at_start(connection, folder / FILE_NAME)
-            migrate(connection)
-            sidecar = lives.read_sidecar(folder)
-            owner = lives.take_over(connection, store, sidecar, key, now_us() // 1_000, new_incarnation)
-        finally:
-            connection.close()
-        return StoreDb(folder, lock, owner, keep, now_us, checked=checked, threaded=threaded)
+            owner, checked = prepared()
+        except sqlite3.OperationalError as error:
+            if not care.is_full(error):
+                raise
+            care.release_ballast(folder)  # a store must start on a full disk too, if only to be pruned
+            owner, checked = prepared()
+        return StoreDb(
+            folder, lock, owner, keep or JournalSettings(), now_us, checked=checked, threaded=threaded
+        )
     except sqlite3.DatabaseError as error:
         lock.release()
         if care.is_damage(error):
             raise care.Damaged(str(error)) from error
+        if care.is_full(error):
+            raise DiskFull(f"{folder}: the disk is full; make room and start again") from error
         raise
     except BaseException:
         lock.release()
         raise
+
+
+def _prepare(
+    folder: Path, store: str, chain_key: bytes | None, now_ms: int, new_incarnation: Callable[[], str]
+) -> tuple[Owner, bool]:
+    """Checks, migrates and takes over. Also says whether the file was small enough to be checked by now."""
+    connection = open_writer(folder / FILE_NAME)
+    try:
+        checked = care.check_at_start(connection, folder / FILE_NAME)
+        migrate(connection)
+        sidecar = lives.read_sidecar(folder)
+        key = chain_key or lives.chain_key(folder)
+        return lives.take_over(connection, store, sidecar, key, now_ms, new_incarnation), checked
+    finally:
+        connection.close()
 
 
 def open_for_reading(folder: Path | str) -> Database:
@@ -86,6 +106,8 @@ def open_for_reading(folder: Path | str) -> Database:
 
 class StoreDb:
     """Reads are plain calls on the loop's own connection; what is awaited is written by the one writer.
+
+    Read from the loop's thread only. A thread of its own opens its own reader: `open_for_reading`.
 
     Hard state: the file. Soft: the writer's numbers and the identity, read when it was opened.
     """

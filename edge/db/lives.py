@@ -110,7 +110,8 @@ def take_over(
         owner = _take_over(connection, store, sidecar, key, now_ms, new_incarnation)
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has rolled back by itself
+            connection.execute("ROLLBACK")
         raise
     return owner
 
