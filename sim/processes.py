@@ -8,11 +8,13 @@ A child never outlives a run that ends in order: use `Children` as a context, wh
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,15 +31,22 @@ LOG_TAIL = 2_000
 """Characters of a child's own log that a failure shows."""
 
 
+_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux's prctl(2)
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
 class ChildFailed(Exception):
     """A child ended early or was not ready in time. The text holds the end of its log."""
 
 
-def free_port() -> int:
-    """A loopback port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port(wanted: int = 0) -> int:
+    """`wanted` if it is free on loopback, else another port that nobody listened on a moment ago."""
+    for port in (wanted, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise OSError("no free port on loopback")
 
 
 def accepts(port: int, host: str = "127.0.0.1") -> bool:
@@ -51,6 +60,11 @@ def program(name: str) -> str | None:
     """Where a program is, also in the administrator's folders; None if it is nowhere."""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     return shutil.which(name, path=path)
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command line of a module of ours. `-P`: a stray folder where we stand shadows nothing."""
+    return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def wait_until(
@@ -68,6 +82,8 @@ class Child:
     """One child process with a log file. `ready` is polled after each start; without one it is ready at once.
 
     `stop` asks with SIGTERM and insists with SIGKILL after `STOP_S`; `kill` is a crash. Soft state only.
+    `apart` gives it a session of its own, so that Ctrl-C reaches us alone and we choose the order, and on Linux
+    has it end when we die, however that happened; start such a child from the main thread.
     """
 
     def __init__(
@@ -79,6 +95,7 @@ class Child:
         *,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        apart: bool = False,
     ) -> None:
         self.name = name
         self.argv = list(argv)
@@ -86,6 +103,7 @@ class Child:
         self.ready = ready
         self.env = dict(env or {})
         self.cwd = cwd
+        self.apart = apart
         self.started_at = 0.0
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -127,6 +145,8 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **self.env},
                 cwd=self.cwd,
+                start_new_session=self.apart,
+                preexec_fn=_die_with_parent if self.apart and _libc is not None else None,
             )
 
     def wait_ready(self, within_s: float = READY_S) -> float:
@@ -210,3 +230,9 @@ class Children:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _die_with_parent() -> None:
+    """Runs in the child, between fork and exec."""
+    assert _libc is not None, "only used where there is prctl"
+    _libc.prctl(_DEATH_SIGNAL, signal.SIGTERM)
