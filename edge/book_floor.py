@@ -26,6 +26,7 @@ PLACES_MAX = 2_000
 POINTS_MAX = 500
 PIECES_MAX = 100_000
 PIECE_G_MAX = 1_000_000
+COUNTS_MAX = 0x80_0000  # a load cell's amplifier has 24 bits with sign
 PLAYLIST_MAX = 50
 SECTIONS = ("plan", "presence", "zones", "scanners", "shelves", "signs", "tills")
 
@@ -192,7 +193,8 @@ class _PlaceReader:
 
     def shelf(self, table: Table) -> ShelfPlace:
         needed = ("zone", "sku", "unit_g", "capacity", "low_at")
-        fields = self.fields(table, "a shelf", needed, "x", "y", "w", "h")
+        calibration = ("scale", "zero_counts", "counts_per_kg")
+        fields = self.fields(table, "a shelf", needed, "x", "y", "w", "h", *calibration)
         capacity = self.reading.whole(fields.get("capacity"), "capacity", 1, PIECES_MAX) or 1
         low_at = self.reading.whole(fields.get("low_at"), "low_at", 0, PIECES_MAX) or 0
         if low_at >= capacity and "low_at" in fields and "capacity" in fields:
@@ -203,6 +205,14 @@ class _PlaceReader:
         width = self.reading.number(fields.get("w"), "w", 0.01, SIDE_MAX_M)
         height = self.reading.number(fields.get("h"), "h", 0.01, SIDE_MAX_M)
         x, y = self._place(fields)
+        counts = {
+            name: self.reading.whole(fields.get(name), name, -COUNTS_MAX, COUNTS_MAX) or 0
+            for name in calibration[1:]
+        }
+        if "scale" in fields and not counts["counts_per_kg"]:
+            self.reading.tell(
+                fields["scale"], "needs counts_per_kg: how many counts more a kilogram makes on this scale"
+            )
         return ShelfPlace(
             zone=self._zone(fields.get("zone")),
             sku=Sku(sku or ""),
@@ -213,6 +223,9 @@ class _PlaceReader:
             y=y,
             w=width or 1.0,
             h=height or 0.5,
+            scale=self.reading.ident(fields.get("scale"), "scale") or "",
+            zero_counts=counts["zero_counts"],
+            counts_per_kg=counts["counts_per_kg"],
         )
 
     def sign(self, table: Table) -> SignPlace:

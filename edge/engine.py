@@ -226,7 +226,7 @@ class Engine:
 
     async def _something(self, seat: Seat) -> None:
         """Waits for work; while anyone is in the store, no longer than a tick."""
-        timeout = TICK_S if seat.residents else None
+        timeout = TICK_S if seat.ticks else None
         try:
             async with asyncio.timeout(timeout):
                 await seat.inbox.arrived.wait()
@@ -282,7 +282,7 @@ class Engine:
     ) -> None:
         """One batch to one cell, and what it answered into the group."""
         life = self._cells.life(seat.name)
-        fresh = seat.begin(life, self._soft.facts.values())
+        fresh = seat.begin(life, self._soft.facts.values(), lambda: self._visits(seat))
         inputs, loads = self._loaded(seat, givens, heard, weighed)
         facts = seat.facts_to_send()
         if seat.spends and group.pools is None:
@@ -331,7 +331,14 @@ class Engine:
             loads.append(load)
             seat.admit(load)
         inputs.extend(givens)
+        for key in seat.returning():
+            if key not in seat.residents and (load := self._db.load(key)) is not None:
+                loads.append(load)
+                seat.admit(load)
         return inputs, loads
+
+    def _visits(self, seat: Seat) -> list[Key]:
+        return [key for key in self._db.keys("shopper") if self._place(key) == seat.name]
 
     async def _follow_tells(self, group: OpenGroup) -> None:
         """Steps what was told, in cells with no batch out; the rest becomes rows, committed with their cause."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from actors.cell import spend, tells
 from edge.inbox import Item, Work
 from edge.ports import Committed, Group, ParkedInput, SavedEntity, TakenTurn
@@ -225,5 +227,5 @@ def _place(told_id: str) -> int:
 def _verdict(turn: Turn, seq: int) -> Verdict | None:
     for effect in turn.effects:
         if type(effect) is Reply:
-            return Verdict(effect.outcome, effect.body, seq=seq)
+            return Verdict(effect.outcome, msgspec.Raw(effect.body), seq=seq)
     return None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 from edge.engine import Engine
 from edge.inbox import Item
+from edge.links import Incoming
 from edge.ports import Clock
 from edge.roster import Roster
 from protocols import devices
@@ -53,7 +54,11 @@ class Hearing:
         self.scanners: dict[str, int] = {}
         self.silent: set[str] = set()
 
-    def take(self, topic: str, payload: bytes) -> None:
+    def arrived(self, message: Incoming) -> None:
+        """Called by the link. A retained reading is an old one: only a gateway's status is taken from it."""
+        self.take(message.topic, message.payload, retained=message.retain)
+
+    def take(self, topic: str, payload: bytes, *, retained: bool = False) -> None:
         """One message of a device or gateway."""
         arrived_us = self._clock.now_us()
         try:
@@ -63,7 +68,8 @@ class Hearing:
             self.refused[devices.format_of(topic) or "unknown", reason] += 1
             return
         for reading in readings:
-            self._reading(reading, arrived_us)
+            if not retained or isinstance(reading, ScannerSeen):
+                self._reading(reading, arrived_us)
 
     def passers(self) -> int:
         """Unknown devices heard of lately: a number, and nothing else is known of them."""

@@ -14,7 +14,7 @@ from protocols.cells import Answer, Batch, Load, Position, Turn
 from protocols.effects import Know, Tell
 from protocols.errors import Outcome
 from protocols.facts import Fact
-from protocols.ids import Key
+from protocols.ids import Key, Kind
 from protocols.inputs import Given, Local
 
 
@@ -160,6 +160,9 @@ class Db(Protocol):
 
     def load(self, key: Key) -> Load | None:
         """The entity's committed state, or None if there is none. An account is assembled from its rows."""
+
+    def keys(self, kind: Kind) -> list[Key]:
+        """Every entity of one kind."""
 
     def verdict(self, operation: str) -> Stored | None:
         """The verdict that stands for this operation id, or None."""

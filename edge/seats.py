@@ -7,9 +7,10 @@ behind the cell's name, it holds nothing, and everything is loaded again on dema
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from edge.inbox import Inbox
 from protocols.cells import Load
@@ -25,6 +26,9 @@ STEPPING_TARGET_US = 3_000
 TELEMETRY_PER_BATCH_MIN = 32
 TELEMETRY_PER_BATCH_MAX = 900
 """Readings in one batch: the upper end keeps a batch below `BATCH_BYTES_MAX` at about 100 bytes a reading."""
+
+RETURNING_MAX = 200
+"""Open visits that are loaded with one batch after a cell was lost or moved."""
 
 NO_LIFE = -1
 
@@ -54,6 +58,7 @@ class Seat:
         self._entities_max = entities_max
         self._forget: dict[Key, None] = {}
         self._facts: dict[tuple[str, str], Fact] = {}
+        self._returning: deque[Key] = deque()
         self._us_per_reading = 20.0
 
     async def acquire(self) -> None:
@@ -73,15 +78,35 @@ class Seat:
         self.busy = False
         self._free.set()
 
-    def begin(self, life: int, facts: Iterable[Fact]) -> bool:
-        """Called before each batch. True if another life stands behind the name: it holds nothing."""
+    def begin(self, life: int, facts: Iterable[Fact], visits: Callable[[], Iterable[Key]]) -> bool:
+        """Called before each batch. True if another life stands behind the name: it holds nothing.
+
+        `visits` are the open ones: they return to the cell in portions, so that their silence is noticed even
+        if nobody of them is ever heard again.
+        """
         if life == self.life:
             return False
         self.life = life
         self.residents.clear()
+        self._returning = deque(visits())
         self._forget.clear()
         self._facts = {(fact.book, fact.key): fact for fact in facts}
         return True
+
+    @property
+    def ticks(self) -> bool:
+        """True if a batch must go out even when nothing arrives: somebody is there, or nobody has looked yet."""
+        return bool(self.residents or self._returning) or self.life == NO_LIFE
+
+    def returning(self) -> list[Key]:
+        """The next portion of open visits that the cell does not hold yet."""
+        portion: list[Key] = []
+        while self._returning and len(portion) < RETURNING_MAX:
+            if (key := self._returning.popleft()) not in self.residents:
+                portion.append(key)
+        if self._returning:
+            self.inbox.arrived.set()
+        return portion
 
     def lose(self) -> None:
         """The cell is gone."""
@@ -122,13 +147,20 @@ class Seat:
         for key in keys:
             if self.residents.pop(key, None) is not None:
                 self._forget[key] = None
+                if key.startswith("shopper:"):
+                    # A visit that nobody hears of again must still end: it returns with the next batch.
+                    self._returning.append(key)
+                    self.inbox.arrived.set()
 
     def keys_to_forget(self, needed: set[Key]) -> list[Key]:
-        """What to forget now: what was dropped, and the least recently used above the limit."""
+        """What to forget now: what was dropped, and the least recently used above the limit.
+
+        Open visits stay above the limit too: they end by silence, which only their cell can notice.
+        """
         excess = len(self.residents) - self._entities_max
         if excess > 0:
-            idle = [key for key in self.residents if key not in needed][:excess]
-            self.drop(idle)
+            idle = (key for key in self.residents if key not in needed and not key.startswith("shopper:"))
+            self.drop(list(islice(idle, excess)))
         forget = list(self._forget)
         self._forget.clear()
         return forget

@@ -126,7 +126,7 @@ class Know(_Effect):
 
     book: str
     key: str
-    value: msgspec.Raw = msgspec.Raw(b"null")
+    value: bytes = b"null"
     field: str = ""
     add: int | None = None
 
@@ -160,7 +160,7 @@ class Reply(_Effect):
     """The verdict for whoever sent the operation. `body` is JSON."""
 
     outcome: Outcome
-    body: msgspec.Raw
+    body: bytes
 
 
 Effect = Post | Emit | Know | Tell | Decide | Notify | Show | Reply

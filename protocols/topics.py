@@ -49,6 +49,16 @@ def shelf_weight(store: str, shelf: str) -> str:
     return f"{ROOT}/{store}/in/shelf/{shelf}/weight"
 
 
+def demo_walk(store: str, subject: str) -> str:
+    """Demo only: a visitor leads a shopper to a point, JSON `{"x": 3.5, "y": 2.0}`; the world hears it."""
+    return f"{ROOT}/{store}/demo/walk/{subject}"
+
+
+def demo_take(store: str, shelf: str) -> str:
+    """Demo only: a visitor takes goods from a shelf, JSON `{"pieces": 1}`; the world hears it."""
+    return f"{ROOT}/{store}/demo/take/{shelf}"
+
+
 UP_MONEY = "endcap.up.money.v1"
 UP_TELEMETRY = "endcap.up.telemetry.v1"
 PARKED = "endcap.parked.v1"

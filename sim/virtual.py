@@ -54,6 +54,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             # One reference too many: collecting a coroutine would run its `finally`, which the dead do not do.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
+        for end in (self._ssock, self._csock):  # type: ignore[attr-defined]
+            end.close()
+        self._selector.close()  # type: ignore[attr-defined]
         asyncio.events._set_running_loop(None)
 
     def _wind_down(self) -> None:
@@ -70,7 +73,7 @@ class _Jump(selectors.BaseSelector):
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
-        self._real = selectors.SelectSelector()
+        self._real = selectors.DefaultSelector()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         loop = self._loop

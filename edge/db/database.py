@@ -267,6 +267,10 @@ class StoreDb:
         """What one turn decided."""
         return journal.decisions_of(self._reader, seq)
 
+    def decisions_for(self, offer: str) -> list[DecisionView]:
+        """The decision that made an offer."""
+        return journal.decisions_for(self._reader, offer)
+
     def last_cause(self, key: Key) -> tuple[int, Cause] | None:
         """The newest turn of an entity and its cause: what the present state answers."""
         return journal.last_cause(self._reader, key)
@@ -284,6 +288,10 @@ class StoreDb:
     def sales_between(self, from_ms: int, to_ms: int, limit: int = 1_000) -> list[SaleRow]:
         """Sales taken from `from_ms` until before `to_ms`, the oldest first."""
         return ledger.sales_between(self._reader, from_ms, to_ms, limit)
+
+    def sales_of(self, account: str, limit: int) -> list[SaleRow]:
+        """An account's sales, the newest first."""
+        return ledger.sales_of(self._reader, account, limit)
 
     def totals(self) -> Totals:
         """Sums over the whole database."""

@@ -87,6 +87,16 @@ def decisions_of(reader: sqlite3.Connection, seq: int) -> list[DecisionView]:
     return [_decision(row) for row in rows]
 
 
+def decisions_for(reader: sqlite3.Connection, offer: str) -> list[DecisionView]:
+    """The decision that made an offer. Decisions carry few offers, so the newest ten thousand are looked through."""
+    rows = reader.execute(
+        f"{_DECISIONS} WHERE d.seq > (SELECT max(seq) - 10000 FROM decision) AND EXISTS "
+        "(SELECT 1 FROM json_each(d.decision, '$.offers') WHERE value = ?) ORDER BY d.seq DESC LIMIT 10",
+        (offer,),
+    ).fetchall()
+    return [_decision(row) for row in rows]
+
+
 def _decision(row: tuple[Any, ...]) -> DecisionView:
     return DecisionView(row[0], row[1], row[2], _decode_decision(row[3]), _cause(row[4:]))
 

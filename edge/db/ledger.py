@@ -133,14 +133,24 @@ def pools(reader: sqlite3.Connection) -> dict[str, int]:
     return dict(reader.execute("SELECT pool, spent FROM pool ORDER BY pool").fetchall())
 
 
+_SALES = (
+    "SELECT s.seq, s.sale, s.till, s.account, coalesce(t.operation, ''), s.day, s.total_minor, s.currency, "
+    "s.points, s.at_ms FROM sale s LEFT JOIN turn t USING (seq)"
+)
+
+
 def sales_between(reader: sqlite3.Connection, from_ms: int, to_ms: int, limit: int) -> list[SaleRow]:
     """Sales taken from `from_ms` until before `to_ms`, the oldest first, with their lines."""
-    rows = reader.execute(
-        "SELECT s.seq, s.sale, s.till, s.account, coalesce(t.operation, ''), s.day, s.total_minor, s.currency, "
-        "s.points, s.at_ms FROM sale s LEFT JOIN turn t USING (seq) "
-        "WHERE s.at_ms >= ? AND s.at_ms < ? ORDER BY s.at_ms, s.seq LIMIT ?",
-        (from_ms, to_ms, limit),
-    ).fetchall()
+    return _sales(reader, "s.at_ms >= ? AND s.at_ms < ? ORDER BY s.at_ms, s.seq LIMIT ?", from_ms, to_ms, limit)
+
+
+def sales_of(reader: sqlite3.Connection, account: str, limit: int) -> list[SaleRow]:
+    """An account's sales, the newest first, with their lines."""
+    return _sales(reader, "s.account = ? ORDER BY s.seq DESC LIMIT ?", account, limit)
+
+
+def _sales(reader: sqlite3.Connection, which: str, *values: str | int) -> list[SaleRow]:
+    rows = reader.execute(f"{_SALES} WHERE {which}", values).fetchall()
     return [SaleRow(*(*row, _lines(reader, row[0]))) for row in rows]
 
 

@@ -25,10 +25,15 @@ class Faults:
     def __init__(self, plan: FaultPlan) -> None:
         self.plan = plan
         self._chance = random.Random(plan.seed)
+        self.is_calm = False
+
+    def calm(self) -> None:
+        """The trouble is over: from now on everything must come right."""
+        self.is_calm = True
 
     def strikes(self, chance: float) -> bool:
         """True as often as the chance says. A chance of 0 draws nothing, so calm runs stay the same."""
-        return chance > 0 and self._chance.random() < chance
+        return not self.is_calm and chance > 0 and self._chance.random() < chance
 
     def latency_s(self, bounds: tuple[float, float]) -> float:
         """A time between the bounds."""

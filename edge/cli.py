@@ -1,0 +1,158 @@
+"""`endcap-store`: runs a store, checks it, and explains and replays what it did."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from edge.settings import Settings, read_settings
+from protocols.errors import Nonsense
+
+app = typer.Typer(
+    name="endcap-store",
+    help="The real-time engine of one store.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", help="TOML file; ENDCAP_* in the environment overrides it.")
+]
+
+say = Console(stderr=True)
+
+
+@app.command()
+def run(settings: SettingsFile = None) -> None:
+    """Runs the store until it is told to stop (SIGINT, SIGTERM)."""
+    from edge.logs import set_up_logs
+
+    read = _settings(settings)
+    set_up_logs(read.log.level, json=read.log.json)
+    raise typer.Exit(_run(read))
+
+
+@app.command()
+def doctor(
+    settings: SettingsFile = None,
+    quick: Annotated[bool, typer.Option(help="Only whether a running store serves tills.")] = False,
+) -> None:
+    """Checks what a store needs, and says what to do about what is wrong."""
+    from edge.doctor import examine
+
+    raise typer.Exit(examine(_settings(settings), Console(), quick=quick))
+
+
+@app.command()
+def explain(
+    seq: Annotated[int, typer.Argument(help="Number of the turn, as decisions name it.")] = 0,
+    parked: Annotated[int, typer.Option(help="Show a parked input instead, by its reference.")] = 0,
+    settings: SettingsFile = None,
+) -> None:
+    """Why, and why not: replays the turn of a decision and shows every campaign that was considered."""
+    from edge.explain import show_decision, show_parked
+
+    read = _settings(settings)
+    raise typer.Exit(show_parked(read, parked, Console()) if parked else show_decision(read, seq, Console()))
+
+
+@app.command()
+def replay(
+    settings: SettingsFile = None,
+    after: Annotated[int, typer.Option(help="Begin after this turn.")] = 0,
+    limit: Annotated[int, typer.Option(help="Most turns to replay.")] = 1_000_000,
+) -> None:
+    """Replays the journal in this process and compares every digest."""
+    from edge.explain import replay_journal
+
+    raise typer.Exit(replay_journal(_settings(settings), after, limit, Console()))
+
+
+def _settings(path: Path | None) -> Settings:
+    try:
+        return read_settings(path)
+    except Nonsense as error:
+        say.print(f"[bold]Settings:[/bold] {error.reason}", highlight=False)
+        raise typer.Exit(2) from None
+
+
+def _run(settings: Settings) -> int:
+    import uvloop
+
+    return uvloop.run(_until_stopped(settings))
+
+
+async def _until_stopped(settings: Settings) -> int:
+    import structlog
+
+    from edge.books import BooksWrong
+    from edge.bootstrap import build
+    from edge.db.lives import AlreadyOpen, WrongStore
+    from edge.ports import Fenced
+    from edge.runtime import Runtime
+
+    log = structlog.get_logger("edge")
+    try:
+        store = build(settings)
+    except (AlreadyOpen, WrongStore, OSError) as error:
+        say.print(f"The store does not start: {error}", highlight=False)
+        return 2
+    runtime = Runtime(store)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, runtime.stop.set)
+    log.info("starting", **_shown(settings))
+    announcing = asyncio.create_task(_announce(runtime, settings), name="announce")
+    try:
+        await runtime.run()
+    except BooksWrong as error:
+        say.print(f"The store's files hold errors; nothing was started:\n{error.reason}", highlight=False)
+        return 2
+    except OSError as error:
+        say.print(f"The store does not start: {error}", highlight=False)
+        return 2
+    except ExceptionGroup as group:
+        if group.subgroup(Fenced) is None:
+            raise
+        log.error("fenced", why="another engine has this database now; this one stopped")
+        return 3
+    finally:
+        announcing.cancel()
+    log.info("stopped")
+    return 0
+
+
+async def _announce(runtime: object, settings: Settings) -> None:
+    import structlog
+
+    from edge.runtime import Runtime
+
+    assert isinstance(runtime, Runtime)
+    await runtime.ready.wait()
+    structlog.get_logger("edge").info("ready", console=f"http://{settings.http.host}:{runtime.port}/")
+
+
+def _shown(settings: Settings) -> dict[str, object]:
+    """The settings as one log line, without what is secret."""
+    import msgspec
+
+    shown: dict[str, object] = {}
+    for section in settings.__struct_fields__:
+        for name, value in msgspec.to_builtins(getattr(settings, section)).items():
+            if name not in ("password_file", "key_file", "username"):
+                shown[f"{section}.{name}"] = value
+    return shown
+
+
+def main() -> None:
+    """Entry of `endcap-store`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

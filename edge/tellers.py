@@ -1,0 +1,148 @@
+"""Two ways in that are not HTTP: tills over MQTT, and head office's mail. Both end in the engine's money lane.
+
+A till's message is acknowledged to the broker once its turn is committed, or once it was refused with a reason;
+"not now" is not acknowledged, so the broker brings it again. Mail moves its cursor in the commit of its turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from edge.db import StoreDb
+from edge.engine import Engine
+from edge.inbox import Beside, Item
+from edge.links import Incoming, MqttLink
+from edge.ports import Clock, Enrolled
+from edge.roster import Roster
+from edge.web.ports import Door
+from edge.web.till import closed_sale, payer
+from protocols import topics
+from protocols.api import Problem, Receipt, SaleRequest
+from protocols.codec import JsonDecoder, to_json
+from protocols.errors import EndcapError, NotNow, Verdict
+from protocols.ids import AccountId, Key, key
+from protocols.inputs import BalanceKnown, Cause, Given, Input, MemberKnown
+from protocols.mail import BalanceMailed, Envelope, MemberMailed
+
+AGAIN_S = 0.5
+"""Pause before a till's message is tried again that the engine could not take."""
+
+SALES_UNDER_WAY_MAX = 256
+"""Sales over MQTT at once; the broker's receive maximum holds back the rest."""
+
+
+class MoneyWire:
+    """Sales that tills send over MQTT at QoS 1."""
+
+    def __init__(self, store: str) -> None:
+        self._store = store
+        self._read: JsonDecoder[SaleRequest] = JsonDecoder(SaleRequest)
+        self._waiting: asyncio.Queue[Incoming] = asyncio.Queue()
+        self.refused: Counter[str] = Counter()
+        self.door: Door | None = None
+        self.link: MqttLink | None = None
+
+    def arrived(self, message: Incoming) -> None:
+        """Called by the link; the limit is the receive maximum that the broker was told."""
+        self._waiting.put_nowait(message)
+
+    async def run(self) -> None:
+        """Takes sales until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            room = asyncio.Semaphore(SALES_UNDER_WAY_MAX)
+            while True:
+                message = await self._waiting.get()
+                await room.acquire()
+                task = tasks.create_task(self._take(message), name="sale over mqtt")
+                task.add_done_callback(lambda _: room.release())
+
+    async def _take(self, message: Incoming) -> None:
+        assert self.door is not None and self.link is not None
+        while True:
+            try:
+                asked = self._read(message.payload)
+                verdict = await self.door.ask(
+                    payer(asked, self.door), closed_sale(asked, self.door), asked.operation, asked
+                )
+                self._reply(message, _receipt(verdict))
+            except NotNow:
+                await asyncio.sleep(AGAIN_S)
+                continue
+            except EndcapError as error:
+                self.refused[error.code] += 1
+                self._reply(message, to_json(Problem(error.code, error.status, error.reason, error.code)))
+            self.link.ack(message)
+            return
+
+    def _reply(self, message: Incoming, body: bytes) -> None:
+        assert self.link is not None
+        till = message.topic.split("/")[-2]
+        own = topics.till_reply(self._store, till)
+        # A response topic of the sender's choice could make us publish anywhere: only a till's own are taken.
+        prefix = f"{topics.ROOT}/{self._store}/till/"
+        topic = message.response_topic if message.response_topic.startswith(prefix) else own
+        self.link.publish(topic, body, qos=1, correlation=message.correlation)
+
+
+class SyncMail:
+    """Applies head office's mail, each piece once, its number committed with what it changed."""
+
+    def __init__(self, engine: Engine, db: StoreDb, clock: Clock, roster: Roster) -> None:
+        self._engine, self._db, self._clock, self._roster = engine, db, clock, roster
+
+    async def apply(self, envelope: Envelope) -> None:
+        """Returns once the mail is committed; raises NotNow if it cannot be taken now."""
+        mail = envelope.mail
+        match mail:
+            case BalanceMailed():
+                # Entries are numbered in each life of the database anew: another life's number covers none here.
+                same_life = mail.incarnation == self._db.identity().incarnation
+                known = BalanceKnown(mail.points, mail.as_of_ms, mail.as_of_entry if same_life else 0)
+                await self._turn(envelope, AccountId(mail.account), known, ())
+            case MemberMailed():
+                rows = tuple(self._enrolled(mail, ident) for ident in (*mail.devices, *mail.cards))
+                member = MemberKnown(mail.name, mail.tier, mail.consent, mail.segments)
+                await self._turn(envelope, AccountId(mail.account), member, rows)
+                self._roster.add(rows)
+            case _:
+                await self._engine.record(Beside(mail_number=envelope.number))
+
+    async def _turn(
+        self, envelope: Envelope, account: AccountId, given: Input, enrolled: tuple[Enrolled, ...]
+    ) -> None:
+        now_ms = self._clock.now_ms()
+        ident = f"mail/{envelope.number}"
+        entity: Key = key("account", account)
+        cause = Cause(self._clock.now_us(), operation=ident)
+        committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def done(result: Verdict | EndcapError | None) -> None:
+            if committed.done():
+                return
+            if isinstance(result, EndcapError):
+                committed.set_exception(result)
+            else:
+                committed.set_result(None)
+
+        beside = Beside(enrolled=enrolled, mail_number=envelope.number)
+        self._engine.submit(
+            Item(Given(entity, ident, given, cause, now_ms, self._clock.local(now_ms)), done, beside)
+        )
+        await committed
+
+    def _enrolled(self, mail: MemberMailed, ident: str) -> Enrolled:
+        return Enrolled(
+            token=self._roster.token(ident),
+            subject=mail.account,
+            account=mail.account,
+            name=mail.name,
+            member=True,
+            tier=mail.tier,
+            consent=mail.consent,
+            segments=mail.segments,
+        )
+
+
+def _receipt(verdict: Verdict) -> bytes:
+    return to_json(Receipt(verdict.outcome, verdict.replayed, verdict.incarnation, verdict.seq, verdict.body))
