@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, delete, select, update
 
 from cloud.db import schema
-from cloud.db.engine import upsert
+from cloud.db.engine import insert_many, upsert
 from cloud.db.writing import rows_by_key
 from cloud.ledger import available
 from protocols.codec import to_msgpack
@@ -52,7 +52,8 @@ def number_mail(connection: Connection, mail: Mapping[str, Sequence[Mail]], at_m
             for place, one in enumerate(mail[store])
         ]
     if rows:
-        connection.execute(schema.mail.insert(), rows)
+        statement, values = insert_many(connection, schema.mail, rows)
+        connection.execute(statement, values)
 
 
 def balance_mail(

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select, tuple_
 
 from cloud.db import schema
-from cloud.db.engine import upsert
+from cloud.db.engine import insert_many
 from cloud.ingest import Taken
 from cloud.ledger import Folded, Transfer
 from protocols.codec import to_json
@@ -26,11 +26,12 @@ def insert_new(
     """Inserts what is not there yet; gives the named columns of the rows that were new."""
     if not rows:
         return set()
-    statement = upsert(connection, table).on_conflict_do_nothing()
+    statement, values = insert_many(connection, table, rows)
+    statement = statement.on_conflict_do_nothing()
     if not returned:
-        connection.execute(statement, list(rows))
+        connection.execute(statement, values)
         return set()
-    result = connection.execute(statement.returning(*(table.c[name] for name in returned)), list(rows))
+    result = connection.execute(statement.returning(*(table.c[name] for name in returned)), values)
     return {tuple(row) for row in result}
 
 
@@ -38,10 +39,10 @@ def replace(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Writes rows whole, over what stands under their keys."""
     if not rows:
         return
-    statement = upsert(connection, table)
+    statement, values = insert_many(connection, table, rows)
     keys = [column.name for column in table.primary_key]
     others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), list(rows))
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), values)
 
 
 def write_records(
@@ -95,11 +96,11 @@ def add_to_balances(connection: Connection, moved: Mapping[str, int], shard: int
         {"book": book, "shard": shard if book.startswith("programme:") else 0, "points": points}
         for book, points in sorted(moved.items())
     ]
-    statement = upsert(connection, schema.balance)
+    statement, values = insert_many(connection, schema.balance, rows)
     statement = statement.on_conflict_do_update(
         index_elements=["book", "shard"], set_={"points": schema.balance.c.points + statement.excluded.points}
     ).returning(schema.balance.c.book, schema.balance.c.points)
-    return {row.book: row.points for row in connection.execute(statement, rows)}
+    return {row.book: row.points for row in connection.execute(statement, values)}
 
 
 def unnamed(account: str) -> Row:
@@ -148,19 +149,17 @@ def _raise_entries(connection: Connection, entries: Mapping[tuple[str, str, str]
     if not entries:
         return
     table = schema.entry
-    statement = upsert(connection, table)
+    rows = [
+        {"store": store, "incarnation": life, "account": account, "entry": number}
+        for (store, life, account), number in sorted(entries.items())
+    ]
+    statement, values = insert_many(connection, table, rows)
     statement = statement.on_conflict_do_update(
         index_elements=["store", "incarnation", "account"],
         set_={"entry": statement.excluded.entry},
         where=table.c.entry < statement.excluded.entry,
     )
-    connection.execute(
-        statement,
-        [
-            {"store": store, "incarnation": life, "account": account, "entry": number}
-            for (store, life, account), number in sorted(entries.items())
-        ],
-    )
+    connection.execute(statement, values)
 
 
 def _transfer_row(transfer: Transfer) -> Row:
