@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, WebSocket, get, post, put, websocket
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from edge.web.bodies import answer, ident, read
 from edge.web.described import described
@@ -27,7 +27,7 @@ DECISIONS_MAX = 200
 _restock: JsonDecoder[RestockRequest] = JsonDecoder(RestockRequest)
 _enrol: JsonDecoder[EnrolRequest] = JsonDecoder(EnrolRequest)
 
-Limit = Annotated[int, Parameter(ge=1, le=DECISIONS_MAX)]
+Limit = Annotated[int, QueryParameter(ge=1, le=DECISIONS_MAX)]
 
 
 def console_routes(door: Door, counts: Counts, files: Files) -> list[BaseRouteHandler]:
@@ -57,14 +57,16 @@ def _reading(door: Door, counts: Counts, files: Files) -> list[BaseRouteHandler]
         "/api/v1/decisions",
         **described("Decisions, newest first", gives=DecisionView, many=True, problems=(400,)),
     )
-    async def decisions(limit: Limit = 50, before: int | None = None, offer: str = "") -> Response[bytes]:
+    async def decisions(
+        limit: Limit = 50, before: FromQuery[int | None] = None, offer: FromQuery[str] = ""
+    ) -> Response[bytes]:
         return answer(door.decisions(limit=limit, before_seq=before, offer=offer[:512]))
 
     @get(
         "/api/v1/decisions/{seq:int}",
         **described("Why: the turn replayed", gives=Explained, problems=(400, 404, 503)),
     )
-    async def why(seq: int) -> Response[bytes]:
+    async def why(seq: FromPath[int]) -> Response[bytes]:
         explained = await door.explain(seq) if 0 < seq < 2**63 else None
         if explained is None:
             raise Unknown(f"No decision {seq} in the journal. Floor turns are kept 8 days, money turns 35.")
@@ -91,7 +93,7 @@ def _doing(door: Door) -> list[BaseRouteHandler]:
             problems=(400, 404, 408, 409, 413, 415, 503),
         ),
     )
-    async def restock(request: Request[Any, Any, Any], shelf: str) -> Response[bytes]:
+    async def restock(request: Request[Any, Any, Any], shelf: FromPath[str]) -> Response[bytes]:
         if ident(shelf, "shelf") not in door.floor().shelves:
             raise Unknown(f"No shelf '{shelf}' here. Shelves are listed in floor.yaml.")
         asked = await read(request, _restock)
@@ -107,7 +109,7 @@ def _doing(door: Door) -> list[BaseRouteHandler]:
             problems=(400, 408, 413, 415, 503),
         ),
     )
-    async def enrol(request: Request[Any, Any, Any], device: str) -> Response[bytes]:
+    async def enrol(request: Request[Any, Any, Any], device: FromPath[str]) -> Response[bytes]:
         known = await door.enrol(ident(device, "device"), await read(request, _enrol))
         return answer(
             CardView(

@@ -12,6 +12,7 @@ from typing import Any
 
 from litestar import Request, Response, get
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath
 
 from edge.web.refusals import Unknown
 from protocols.codec import to_json
@@ -69,7 +70,7 @@ def file_routes(files: Files) -> list[BaseRouteHandler]:
     """GET /pages/<name> and the few files that browsers want at the root."""
 
     @get("/pages/{name:path}", include_in_schema=False)
-    async def file(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
+    async def file(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[bytes]:
         return files.page(str(name).lstrip("/"), request)
 
     @get("/worker.js", include_in_schema=False)

@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import Request, Response, get
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath
 
 from edge.web.bodies import answer, ident
 from edge.web.described import described
@@ -26,7 +27,7 @@ def kiosk_routes(door: Door, files: Files) -> list[BaseRouteHandler]:
         "/api/v1/cards/{card:str}",
         **described("Who is behind a card, a device or an account", gives=CardView, problems=(400, 404)),
     )
-    async def card(card: str) -> Response[bytes]:
+    async def card(card: FromPath[str]) -> Response[bytes]:
         known = door.resolve(ident(card, "card"))
         if known is None:
             raise Unknown("We do not know this card. Try again, or ask at the till.")

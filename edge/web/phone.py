@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import Request, Response, WebSocket, get, post, put, websocket
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath
 
 from edge.web.bodies import answer, ident, read
 from edge.web.described import described
@@ -40,7 +41,7 @@ def phone_routes(door: Door, counts: Counts, files: Files) -> list[BaseRouteHand
         return wallet
 
     @get("/phone/{account:str}", include_in_schema=False)
-    async def page(request: Request[Any, Any, Any], account: str) -> Response[bytes]:
+    async def page(request: Request[Any, Any, Any], account: FromPath[str]) -> Response[bytes]:
         ident(account, "account")
         return files.page("phone.html", request)
 
@@ -48,14 +49,14 @@ def phone_routes(door: Door, counts: Counts, files: Files) -> list[BaseRouteHand
         "/api/v1/accounts/{account:str}/wallet",
         **described("What a phone shows now", gives=Wallet, problems=(400, 404)),
     )
-    async def wallet(account: str) -> Response[bytes]:
+    async def wallet(account: FromPath[str]) -> Response[bytes]:
         return answer(known(account))
 
     @get(
         "/api/v1/accounts/{account:str}/receipts",
         **described("Sales of an account, newest first", gives=SaleView, many=True, problems=(400, 404)),
     )
-    async def receipts(account: str) -> Response[bytes]:
+    async def receipts(account: FromPath[str]) -> Response[bytes]:
         known(account)
         return answer(door.receipts(AccountId(account), RECEIPTS_MAX))
 
@@ -63,7 +64,7 @@ def phone_routes(door: Door, counts: Counts, files: Files) -> list[BaseRouteHand
         "/api/v1/accounts/{account:str}/consent",
         **described("What an account allows", gives=ConsentView, problems=(400, 404)),
     )
-    async def allowed(account: str) -> Response[bytes]:
+    async def allowed(account: FromPath[str]) -> Response[bytes]:
         known(account)
         return answer(ConsentView(allowed=door.consent(AccountId(account)), purposes=PURPOSES))
 
@@ -76,7 +77,7 @@ def phone_routes(door: Door, counts: Counts, files: Files) -> list[BaseRouteHand
             problems=(400, 404, 408, 409, 413, 415, 503),
         ),
     )
-    async def allow(request: Request[Any, Any, Any], account: str) -> Response[bytes]:
+    async def allow(request: Request[Any, Any, Any], account: FromPath[str]) -> Response[bytes]:
         known(account)
         asked = await read(request, _consent)
         for purpose in asked.consent:
@@ -90,7 +91,7 @@ def phone_routes(door: Door, counts: Counts, files: Files) -> list[BaseRouteHand
         status_code=200,
         **described("A phone showed an offer", gives=Receipt, problems=(400, 404, 503)),
     )
-    async def seen(account: str, offer: str) -> Response[bytes]:
+    async def seen(account: FromPath[str], offer: FromPath[str]) -> Response[bytes]:
         held = {one.offer for one in known(account).offers}
         if ident(offer, "offer") not in held:
             raise Unknown(f"The account '{account}' holds no offer '{offer}'.")
@@ -98,7 +99,7 @@ def phone_routes(door: Door, counts: Counts, files: Files) -> list[BaseRouteHand
         return receipt(await door.ask(key("account", account), shown, f"seen:{offer}", shown))
 
     @websocket("/ws/phone/{account:str}")
-    async def feed(socket: WebSocket[Any, Any, Any], account: str) -> None:
+    async def feed(socket: WebSocket[Any, Any, Any], account: FromPath[str]) -> None:
         def behind(beat: Beat) -> list[bytes]:
             newest = door.wallet(AccountId(account))
             if newest is None or newest.version <= beat.version:

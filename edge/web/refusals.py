@@ -71,6 +71,13 @@ _WORDS = {
 """What the framework refuses by itself, in our words."""
 
 
+def _said(error: HTTPException) -> str:
+    """What the framework found wrong with the path or the query, field by field."""
+    found = error.extra if isinstance(error.extra, list) else []
+    parts = [f"{one.get('key', '')}: {one.get('message', '')}" for one in found if isinstance(one, dict)]
+    return f"{'; '.join(parts)}. Addresses are described at /schema." if parts else str(error.detail)
+
+
 def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response[bytes]:
     """A problem as a response."""
     body = Problem(title=code.replace("_", " "), status=status, detail=detail, code=code)
@@ -90,7 +97,7 @@ def handlers(counts: Counts) -> dict[type[Exception] | int, Any]:
         return problem(error.status, error.code, error.reason, headers)
 
     def framework(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-        code, detail = _WORDS.get(error.status_code, ("nonsense", str(error.detail)))
+        code, detail = _WORDS.get(error.status_code, ("nonsense", _said(error)))
         counts.refused.labels(code).inc()
         allowed = dict(error.headers or {})
         return problem(error.status_code, code, detail, {k: v for k, v in allowed.items() if k == "Allow"})

@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import Request, Response, WebSocket, get, websocket
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath
 
 from edge.web.bodies import answer, ident
 from edge.web.described import described
@@ -22,7 +23,7 @@ def screen_routes(door: Door, counts: Counts, files: Files) -> list[BaseRouteHan
     """Everything under /screen, /ws/screen and /api/v1/signs."""
 
     @get("/screen/{sign:str}", include_in_schema=False)
-    async def page(request: Request[Any, Any, Any], sign: str) -> Response[bytes]:
+    async def page(request: Request[Any, Any, Any], sign: FromPath[str]) -> Response[bytes]:
         ident(sign, "sign")
         return files.page("screen.html", request)
 
@@ -30,7 +31,7 @@ def screen_routes(door: Door, counts: Counts, files: Files) -> list[BaseRouteHan
         "/api/v1/signs/{sign:str}",
         **described("What a screen shows now", gives=ScreenCommand, problems=(400, 404)),
     )
-    async def showing(sign: str) -> Response[bytes]:
+    async def showing(sign: FromPath[str]) -> Response[bytes]:
         command = door.screen(ident(sign, "sign"))
         if command is None:
             raise Unknown(f"The screen '{sign}' shows nothing yet. Screens are listed in floor.yaml.")
@@ -40,11 +41,11 @@ def screen_routes(door: Door, counts: Counts, files: Files) -> list[BaseRouteHan
         "/api/v1/signs/{sign:str}/playlist",
         **described("What a screen plays by itself", gives=PlaylistView, problems=(400, 404)),
     )
-    async def plays(sign: str) -> Response[bytes]:
+    async def plays(sign: FromPath[str]) -> Response[bytes]:
         return answer(playlist(ident(sign, "sign"), door.floor(), door.store().store))
 
     @websocket("/ws/screen/{sign:str}")
-    async def feed(socket: WebSocket[Any, Any, Any], sign: str) -> None:
+    async def feed(socket: WebSocket[Any, Any, Any], sign: FromPath[str]) -> None:
         def behind(beat: Beat) -> list[bytes]:
             door.screen_heard(sign, beat.version)
             command = door.screen(sign)

@@ -8,6 +8,7 @@ from typing import Any
 
 from litestar import Request, Response, post, put
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath
 
 from edge.web.bodies import answer, ident, read
 from edge.web.described import described
@@ -59,7 +60,7 @@ def till_routes(door: Door, counts: Counts) -> list[BaseRouteHandler]:
             problems=(400, 404, 408, 413, 415, 503),
         ),
     )
-    async def basket(request: Request[Any, Any, Any], subject: str) -> Response[bytes]:
+    async def basket(request: Request[Any, Any, Any], subject: FromPath[str]) -> Response[bytes]:
         shopper = key("shopper", ident(subject, "subject"))
         asked = await read(request, _basket)
         if not any(person.subject == subject for person in door.console().people):
