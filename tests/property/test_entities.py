@@ -141,7 +141,9 @@ def turns(kind: Kind) -> st.SearchStrategy[list[Taken]]:
     given_input = st.integers(0, 9).flatmap(lambda dice: any_at_all if dice == 0 else own)
     days = st.sampled_from(["2026-03-01", "2026-03-02", "2026-03-03"])
     after_ms = st.sampled_from([0, 100, 5_000, 31_000, 90_000]) | st.integers(0, 3_600_000)
-    return st.lists(st.tuples(given_input, after_ms, days, st.sampled_from(["", "op"])), min_size=5, max_size=40)
+    return st.lists(
+        st.tuples(given_input, after_ms, days, st.sampled_from(["", "op"])), min_size=5, max_size=40
+    )
 
 
 KEYS: list[tuple[Kind, str]] = [
