@@ -50,7 +50,7 @@ Source = Literal["scale", "seen"]
 _BEST: tuple[StockState, ...] = ("ok", "low", "out")
 
 
-class Shelf(msgspec.Struct, frozen=True, omit_defaults=True):
+class Shelf(msgspec.Struct, frozen=True):
     """The state of a shelf. `pieces` and `weight_g` are None until something says so.
 
     `unmatched` pieces were reported by one source alone so far (positive: put) and wait until
@@ -206,9 +206,7 @@ def _stands_at(
     by = pieces - (shelf.pieces or 0)
     if by == 0 and shelf.pieces is not None and shelf.sku == place.sku and reason != "restock":
         return after, ()
-    effects: list[Effect] = [
-        Know("stock", after.shelf, to_json(StockLine(place.sku, pieces, state, p)))
-    ]
+    effects: list[Effect] = [Know("stock", after.shelf, to_json(StockLine(place.sku, pieces, state, p)))]
     if by:
         moved = StockMoved(
             operation=given.operation or given.id,

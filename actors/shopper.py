@@ -55,7 +55,7 @@ CREATIVE_SHOWN_S = 30
 NO_DWELL = -1
 
 
-class Shopper(msgspec.Struct, frozen=True, omit_defaults=True):
+class Shopper(msgspec.Struct, frozen=True):
     """The state of a visit. `visit` is empty until it begins; `zone` is the one last announced.
 
     `dwell_decided_s` is the dwell at which this stay was last decided, `dwell_next_s` the next one that a

@@ -35,7 +35,7 @@ GOODS_MAX = 256
 """Products whose news a sign keeps until its next slot, when the books say the same."""
 
 
-class Sign(msgspec.Struct, frozen=True, omit_defaults=True):
+class Sign(msgspec.Struct, frozen=True):
     """The state of a sign: what it shows, for which campaign and whom, and until when.
 
     `campaign` is empty while the playlist plays; `place` is the playlist's position. `goods` holds what

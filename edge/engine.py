@@ -318,8 +318,9 @@ class Engine:
         """What the cell must load for these, and the inputs with the births of entities that are new."""
         loads: list[Load] = []
         inputs: list[Given] = []
+        now_ms = self._clock.now_ms()
         for key, cause, at_ms, begins in newcomers(givens, heard, weighed):
-            if seat.touch(key):
+            if seat.touch(key, now_ms):
                 continue
             load = self._db.load(key)
             if load is None:
@@ -329,12 +330,12 @@ class Engine:
                     ident = f"born/{key}@{cause.arrived_us}/{place}"
                     inputs.append(Given(key, ident, born, cause, at_ms, local))
             loads.append(load)
-            seat.admit(load)
+            seat.admit(load, now_ms)
         inputs.extend(givens)
         for key in seat.returning():
             if key not in seat.residents and (load := self._db.load(key)) is not None:
                 loads.append(load)
-                seat.admit(load)
+                seat.admit(load, now_ms)
         return inputs, loads
 
     def _visits(self, seat: Seat) -> list[Key]:

@@ -20,6 +20,13 @@ from protocols.ids import Key
 TURNS_PER_LOAD_MAX = 500
 """After so many turns an entity is loaded again, so that the journal holds its state and any window replays."""
 
+LOAD_AGE_MAX_MS = 24 * 3_600_000
+"""After a day as well, whatever it did: the journal's oldest rows are pruned, and with them old loads.
+
+Open visits are left alone: they are shorter than the journal is long, and loading one again would make its
+presence start anew.
+"""
+
 STEPPING_TARGET_US = 3_000
 """How long a batch of telemetry may be stepped: the next batch is sized by what the last ones took."""
 
@@ -39,6 +46,7 @@ class Resident:
 
     version: int
     load: Load | None
+    loaded_at_ms: int
     turns: int = 0
 
 
@@ -127,20 +135,21 @@ class Seat:
             if self._facts.get((fact.book, fact.key)) is fact:
                 del self._facts[fact.book, fact.key]
 
-    def touch(self, key: Key) -> bool:
+    def touch(self, key: Key, now_ms: int) -> bool:
         """Marks an entity as used now. False if the cell does not hold it, or must load it again."""
         resident = self.residents.get(key)
         if resident is None:
             return False
-        if resident.turns >= TURNS_PER_LOAD_MAX and not key.startswith("shopper:"):
+        is_old = resident.turns >= TURNS_PER_LOAD_MAX or now_ms - resident.loaded_at_ms >= LOAD_AGE_MAX_MS
+        if is_old and not key.startswith("shopper:"):
             self.drop((key,))
             return False
         self.residents.move_to_end(key)
         return True
 
-    def admit(self, load: Load) -> None:
+    def admit(self, load: Load, now_ms: int) -> None:
         """The cell holds this entity with the next batch."""
-        self.residents[load.key] = Resident(load.version, load)
+        self.residents[load.key] = Resident(load.version, load, now_ms)
 
     def drop(self, keys: Iterable[Key]) -> None:
         """The cell must forget these with the next batch: what it holds of them was never committed."""

@@ -19,7 +19,7 @@ from protocols.records import Record
 OfferState = Literal["issued", "seen", "redeemed", "expired", "withdrawn"]
 
 
-class _Entry(msgspec.Struct, frozen=True, tag=True, tag_field="type", omit_defaults=True):
+class _Entry(msgspec.Struct, frozen=True, tag=True, tag_field="type"):
     """Base of what may be posted to an account's rows."""
 
 

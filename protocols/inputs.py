@@ -43,7 +43,7 @@ class _Input(msgspec.Struct, frozen=True, tag=True, tag_field="type", omit_defau
 # --- the shopper's
 
 
-class Identified(_Input):
+class Identified(_Input, omit_defaults=False):
     """Who carries this subject's device. Sent when the visit begins, and again when more becomes known."""
 
     account: AccountId
@@ -193,7 +193,7 @@ class ConsentChanged(_Input):
     consent: tuple[str, ...]
 
 
-class MemberKnown(_Input):
+class MemberKnown(_Input, omit_defaults=False):
     """What the roster says of the account's member.
 
     A visit tells it too, `unless_known`: what it carries is as old as the visit and replaces nothing newer.

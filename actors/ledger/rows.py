@@ -36,7 +36,7 @@ ENTRIES_OPEN_MAX = 4_096
 number, so a late balance can count them too early and show too little, never too much."""
 
 
-class Account(msgspec.Struct, frozen=True, omit_defaults=True):
+class Account(msgspec.Struct, frozen=True):
     """What an account's rows add up to.
 
     `known`: the member is known here. `cloud_points` is head office's balance, None while it is unknown; it

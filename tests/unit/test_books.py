@@ -143,7 +143,9 @@ def test_the_errors_of_all_files_are_told_at_once(folder: Path) -> None:
     spoil(folder, "members.yaml", "phone-tomas", "phone-ana")
     told = refused(folder)
     assert any("products.yaml:3:" in line and "price must be an amount" in line for line in told)
-    assert any("floor.yaml:43:" in line and "did you mean 'whole-milk'?" in line for line in told)
+    spoiled = (folder / "floor.yaml").read_text().splitlines()
+    place = next(number for number, line in enumerate(spoiled, 1) if "whole-mlik" in line)
+    assert any(f"floor.yaml:{place}:" in line and "did you mean 'whole-milk'?" in line for line in told)
     assert any("floor.yaml:" in line and "did you mean 'fresh-milk'?" in line for line in told)
     assert any("campaigns.yaml:" in line and "did you mean 'coffee'?" in line for line in told)
     assert any(
