@@ -71,6 +71,7 @@ def build_app(engine: Engine, counts: Counts, working: Callable[[], bool]) -> Li
 
     return Litestar(
         [stores, account, totals, health, metrics],
+        logging_config=None,  # ours is structlog's, and set by the command alone
         openapi_config=OpenAPIConfig(title="Endcap head office", version="1"),
         exception_handlers={
             HTTPException: _refuse,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NoReturn
 
 import structlog
@@ -108,41 +108,42 @@ class Down:
             return
         self._heard_s = now_s
         self._link.worked()
-        for message in arrived:
-            await self._take(message)
+        envelopes = [envelope for message in arrived if (envelope := self._open(message)) is not None]
+        await self._receive(envelopes)
+        for envelope in envelopes:
+            await self._take(envelope)
         self._offset = arrived[-1].offset + 1
         await self._notes.note(OFFSET, str(self._offset))
 
-    async def _take(self, message: Arrived) -> None:
-        """One message: repeats are the usual case after a restart on either side, so they come first."""
+    def _open(self, message: Arrived) -> Envelope | None:
+        """One message, unless it is a repeat: the usual case after a restart on either side."""
         number = number_of(message.headers)
         if number and number <= self._number:
             self.repeated += 1
-            return
+            return None
         try:
-            envelope = _decode(message.value)
+            return _decode(message.value)
         except Nonsense as error:
             # Head office's fault; nothing here can mend it, and later mail must not wait for it.
             self.nonsense += 1
             self._log.error("mail that cannot be read", offset=message.offset, reason=str(error))
-            return
-        if envelope.number and envelope.number <= self._number:
-            self.repeated += 1
-            return
-        if envelope.number > self._number + 1 and not self._from_start:
-            raise OffsetLost(f"mail {self._number + 1} is missing before {envelope.number}")
-        await self._deliver(envelope)
+            return None
 
-    async def _deliver(self, envelope: Envelope) -> None:
-        await self._receive(envelope)
-        if isinstance(envelope.mail, ReplayOrdered):
-            self._up.replay(envelope.mail.incarnation, envelope.mail.stream, envelope.mail.sequence)
+    async def _take(self, envelope: Envelope) -> None:
+        """Applies numbered mail that is new. Unnumbered mail is receipts alone, which were taken already."""
         if not envelope.number:
             return
+        if envelope.number <= self._number:
+            self.repeated += 1
+            return
         if envelope.number > self._number + 1:
+            if not self._from_start:
+                raise OffsetLost(f"mail {self._number + 1} is missing before {envelope.number}")
             # Read from the beginning already: this mail is gone from the log. Each kind of mail is whole.
             self.missed += envelope.number - self._number - 1
             self._log.error("mail is missing", number=self._number + 1, next=envelope.number)
+        if isinstance(envelope.mail, ReplayOrdered):
+            self._up.replay(envelope.mail.incarnation, envelope.mail.stream, envelope.mail.sequence)
         await self._until_applied(envelope)
         self._number = envelope.number
         self.taken += 1
@@ -156,20 +157,27 @@ class Down:
             except NotNow as refusal:
                 await asyncio.sleep(refusal.retry_after_s)
 
-    async def _receive(self, envelope: Envelope) -> None:
-        """Receipts are cumulative, on numbered and unnumbered mail alike."""
-        receipts = list(envelope.receipts)
-        if isinstance(envelope.mail, Receipt):
-            receipts.append(envelope.mail)
-        for receipt in receipts:
-            cursor = self._cursor(receipt)
+    async def _receive(self, envelopes: Sequence[Envelope]) -> None:
+        """Receipts are cumulative, so of all that came together the highest count, once."""
+        highest: dict[tuple[str, str], int] = {}
+        for envelope in envelopes:
+            receipts = (
+                [*envelope.receipts, envelope.mail]
+                if isinstance(envelope.mail, Receipt)
+                else envelope.receipts
+            )
+            for receipt in receipts:
+                key = (receipt.incarnation, receipt.stream)
+                highest[key] = max(receipt.applied, highest.get(key, 0))
+        for (life, stream), applied in highest.items():
+            cursor = self._cursor(life, stream)
             # One of another life than this database had, or of a newer release's stream, is not ours to mark.
-            if cursor is not None and cursor.applied < receipt.applied:
-                await self._outbox.mark_applied(receipt.incarnation, receipt.stream, receipt.applied)
+            if cursor is not None and cursor.applied < applied:
+                await self._outbox.mark_applied(life, stream, applied)
 
-    def _cursor(self, receipt: Receipt) -> OutboxCursor | None:
+    def _cursor(self, life: str, stream: str) -> OutboxCursor | None:
         for cursor in self._outbox.outbox_cursors():
-            if (cursor.incarnation, cursor.stream) == (receipt.incarnation, receipt.stream):
+            if (cursor.incarnation, cursor.stream) == (life, stream):
                 return cursor
         return None
 
