@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 from time import perf_counter_ns
 
 import msgspec
@@ -43,8 +44,8 @@ from protocols import topics
 from protocols.api import DecisionView, EnrolRequest, ScreenCommand, Wallet
 from protocols.codec import to_json
 from protocols.errors import Nonsense, NotNow, Verdict
-from protocols.ids import AccountId, Key, key
-from protocols.inputs import Cause, Input
+from protocols.ids import AccountId, Key, ident_of, key
+from protocols.inputs import Cause, ConsentChanged, Input
 
 CURRENCY = "EUR"
 
@@ -88,10 +89,16 @@ class StoreDoor:
             raise NotNow("The store is starting. Nothing was charged. Send it again.")
         cause = Cause(self._clock.now_us(), operation=operation or f"{entity}:{type(given).__name__}")
         verdict = await self._engine.ask(entity, given, operation, payload, cause)
+        if type(given) is ConsentChanged and not verdict.replayed:
+            await self._consented(ident_of(entity), given.consent)
         return msgspec.structs.replace(verdict, incarnation=self._incarnation)
 
     async def enrol(self, device: str, request: EnrolRequest) -> Enrolled:
         """Makes a device known. Whoever is in the store already hears of it at once."""
+        if request.account.startswith(("subject-", "till-")):
+            raise Nonsense(
+                "Accounts that begin with 'subject-' or 'till-' are the store's own. Choose another id."
+            )
         row = Enrolled(
             token=self._roster.token(device),
             subject=request.subject,
@@ -110,6 +117,18 @@ class StoreDoor:
         if shopper in self._now.shoppers:
             await self.ask(shopper, identified(row), "", row.subject)
         return row
+
+    async def _consented(self, account: str, consent: tuple[str, ...]) -> None:
+        """The roster follows, and so does the visit: its next decision must not use the consent of before."""
+        row = self._roster.resolve(account)
+        if row is None or row.account != account:
+            return
+        changed = tuple(replace(one, consent=consent) for one in self._roster.rows_of(account))
+        await self._engine.record(Beside(enrolled=changed))
+        self._roster.add(changed)
+        for one in changed:
+            if (shopper := key("shopper", one.subject)) in self._now.shoppers:
+                await self.ask(shopper, identified(one), "", consent)
 
     async def explain(self, seq: int) -> Explained | None:
         """Replays the turn from its entity's last load."""

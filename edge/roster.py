@@ -64,6 +64,10 @@ class Roster:
         """The row of a subject."""
         return self._by_subject.get(subject)
 
+    def rows_of(self, account: str) -> list[Enrolled]:
+        """Every device and card of an account."""
+        return [row for row in self._by_token.values() if row.account == account]
+
     def resolve(self, card: str) -> Enrolled | None:
         """Who is meant by a card, a device, a subject or an account; None if nobody here is."""
         return self.carrier(card) or self._by_account.get(card) or self._by_subject.get(card)

@@ -158,10 +158,12 @@ class Runtime:
         for sign in store.now.facts.signs:
             if store.db.load(key("sign", sign)) is None:
                 await store.door.ask(key("sign", sign), SignStarted(), "", None)
+        alone = store.sync is None
         for member in books.members if books is not None else ():
             account = key("account", member.account)
-            if member.points is not None and member.account and store.db.load(account) is None:
-                balance = BalanceKnown(member.points, store.clock.now_ms(), 0)
+            if member.account and store.db.load(account) is None and (member.points is not None or alone):
+                # Without a head office nobody else will ever say what the balance is.
+                balance = BalanceKnown(member.points or 0, store.clock.now_ms(), 0)
                 await store.door.ask(account, balance, f"opening/{member.account}", member.points)
 
     # --- while it runs

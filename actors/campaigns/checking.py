@@ -121,6 +121,10 @@ def _bound(kind: FactKind, least: bool, want: Scalar | tuple[Scalar, ...]) -> Ca
     return lambda saw: isinstance(saw, int) and saw <= limit
 
 
+DISTANCE_MAX = 2**53
+"""Farther than this is all the same, and an integer that every reader of JSON takes exactly."""
+
+
 def distance(form: Form, relation: str, saw: Value, want: Scalar | tuple[Scalar, ...]) -> int:
     """How far `saw` is from holding, in millionths of what was wanted; -1 where that has no meaning."""
     if relation == "has":
@@ -132,7 +136,8 @@ def distance(form: Form, relation: str, saw: Value, want: Scalar | tuple[Scalar,
     if not isinstance(saw, int):
         return -1
     wants = [one for one in (want if isinstance(want, tuple) else (want,)) if isinstance(one, int)]
-    return min((abs(saw - one) * MILLION // max(1, abs(one)) for one in wants), default=-1)
+    nearest = min((abs(saw - one) * MILLION // max(1, abs(one)) for one in wants), default=-1)
+    return min(nearest, DISTANCE_MAX)
 
 
 def clock_text(minute: int) -> str:

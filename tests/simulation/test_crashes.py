@@ -30,7 +30,7 @@ def test_the_same_seed_gives_the_same_run(tmp_path: Path) -> None:
 def test_a_cut_at_any_await_changes_no_sale_no_points_and_no_goods(tmp_path: Path, part: int) -> None:
     straight = run_schedule(Schedule(SEED), tmp_path / "straight")
     steps = straight.steps[0]
-    cuts = range(2 + part, steps, max(1, steps // CUTS))[:: 4]
+    cuts = range(2 + part, steps, max(1, steps // CUTS))[::4]
     for cut in cuts:
         ran = run_schedule(Schedule(SEED, crashes=(cut,)), tmp_path / str(cut))
         wrong = ran.broken + ran.outcome.differs(straight.outcome)
@@ -62,9 +62,7 @@ def test_a_schedule_that_once_broke(tmp_path: Path, seed: int) -> None:
 
 
 def test_heavy_trouble_still_converges_when_it_stops(tmp_path: Path) -> None:
-    plan = FaultPlan(
-        seed=5, cell_lost_before=0.1, cell_lost_after=0.1, commit_refused=0.1, disk_full=0.1
-    )
+    plan = FaultPlan(seed=5, cell_lost_before=0.1, cell_lost_after=0.1, commit_refused=0.1, disk_full=0.1)
     straight = run_schedule(Schedule(SEED), tmp_path / "straight")
     ran = run_schedule(Schedule(SEED, plan, crashes=(700, 600)), tmp_path / "troubled")
     assert ran.lost_cells > 10
