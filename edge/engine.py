@@ -239,11 +239,11 @@ class Engine:
         group = OpenGroup(self._clock.now_ms(), work)
         group.hold(seat)
         try:
-            began = asyncio.get_running_loop().time()
+            began_us = self._clock.now_us()
             await self._step(group, seat, [item.given for item in work.items], work.heard, work.weighed)
             await self._follow_tells(group)
-            stepped = asyncio.get_running_loop().time()
-            seat.measured(len(work.heard) + len(work.weighed), (stepped - began) * 1e6)
+            stepped_us = self._clock.now_us()
+            seat.measured(len(work.heard) + len(work.weighed), stepped_us - began_us)
             if group.is_empty:
                 return
             closed = group.close()
@@ -264,9 +264,9 @@ class Engine:
                 self._refuse(group, NotNow(f"Not taken: {error.reason}. Nothing was charged."))
                 await asyncio.sleep(DISK_PAUSE_S)
         else:
-            committing = asyncio.get_running_loop().time() - stepped
+            commit_us = self._clock.now_us() - stepped_us
             self._stands(group, closed, committed)
-            self._outward.committed(closed, committed, int((stepped - began) * 1e6), int(committing * 1e6))
+            self._outward.committed(closed, committed, stepped_us - began_us, commit_us)
         finally:
             for held in group.seats:
                 if held is not seat:
