@@ -22,3 +22,8 @@ def conclusion(key: Key, given: Input, cause: Cause, at: str = "") -> Concluded:
     """The conclusion with its derived id. `at` tells apart several that silence draws from one reading."""
     name = f"{type(given).__name__}{at}"
     return Concluded(key, f"{cause.scanner}/{key}@{cause.arrived_us}/{name}", given, cause)
+
+
+def is_timed(ident: str) -> bool:
+    """True for an input that time concluded, not a reading; and for whatever was told because of it."""
+    return "~" in ident.partition(">")[0]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from actors import account as accounts
+from actors.concluded import is_timed
 from edge.links import LinkState, MqttLink
 from edge.measures import Measures
 from edge.now import Now
@@ -165,7 +166,8 @@ class StoreOutward:
         self.causes_answered += newer.causes
         now_us = self._clock.now_us()
         arrived_us = newer.cause.arrived_us
-        if arrived_us:
+        # What time alone concluded (a hold that ended, a silence) waited on purpose: it is no latency of ours.
+        if arrived_us and not is_timed(newer.taken.turn.given.id):
             self._measures.answered(
                 now_us // 1000, max(0, now_us - arrived_us), stepped_us, commit_us, max(0, now_us - began_us)
             )
