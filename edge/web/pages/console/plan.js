@@ -102,10 +102,11 @@ function layZone(parts, id, zone) {
 }
 
 function layWall(wall) {
-  const way = svg("polyline", { class: "wall", points: points(wall) });
   const [first, last] = [wall[0], wall.at(-1)];
   const closed = first[0] === last[0] && first[1] === last[1];
-  if (wall.length < 3 || closed) return [way];
+  if (wall.length > 2 && closed) return [svg("polygon", { class: "fixture", points: points(wall) })];
+  const way = svg("polyline", { class: "wall", points: points(wall) });
+  if (wall.length < 3) return [way];
   const gap = { x1: first[0] * UNIT, y1: first[1] * UNIT, x2: last[0] * UNIT, y2: last[1] * UNIT };
   return [way, svg("line", { class: "way-in", ...gap })];
 }
