@@ -11,5 +11,6 @@ processes, home   what is ours among the processes and folders of this machine
 """
 
 from edge.cells.house import ACCOUNT_CELL, CellHouse, Place
+from edge.cells.supervisor import Pace
 
-__all__ = ["ACCOUNT_CELL", "CellHouse", "Place"]
+__all__ = ["ACCOUNT_CELL", "CellHouse", "Pace", "Place"]

@@ -16,8 +16,10 @@ import stat
 import tempfile
 from pathlib import Path
 
-PATH_BYTES_MAX = 40
-"""Ray puts up to 64 bytes below it, and a unix socket's path ends at 107 (Linux, sockaddr_un)."""
+PATH_BYTES_MAX = 34
+"""Ray puts up to 73 bytes below it, and a unix socket's path ends at 107 (Linux, sockaddr_un)."""
+
+PARTS = ("cells", "empty", "ray")
 
 
 class HomeRefused(Exception):
@@ -27,10 +29,8 @@ class HomeRefused(Exception):
 def home_of(store_data: str) -> Path:
     """Where the Ray of the store with this data folder lives: the same at every start."""
     name = hashlib.blake2b(os.path.realpath(store_data).encode(), digest_size=4).hexdigest()
-    base = tempfile.gettempdir()
-    if len(base) + 32 > PATH_BYTES_MAX:
-        base = "/tmp"
-    return Path(base) / f"endcap-{os.getuid()}-{name}"
+    home = Path(tempfile.gettempdir(), f"endcap-{os.getuid()}-{name}")
+    return home if len(str(home)) <= PATH_BYTES_MAX else Path("/tmp", home.name)
 
 
 def make_home(home: Path) -> None:
@@ -41,18 +41,15 @@ def make_home(home: Path) -> None:
     found = home.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise HomeRefused(f"{home}: must be a folder of this user that nobody else may open; remove it")
-    for part in ("cells", "empty"):
+    for part in PARTS:
         (home / part).mkdir(mode=0o700, exist_ok=True)
 
 
 def clean_home(home: Path) -> None:
-    """Removes what earlier sessions left; the lock stays, since somebody may wait for it."""
-    for entry in home.iterdir():
-        if entry.name.startswith("session_") or entry.name in ("cells", "empty", "token"):
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry, ignore_errors=True)  # a leftover log does no harm
-            else:
-                entry.unlink(missing_ok=True)
+    """Removes what earlier sessions left; lock and log stay, since somebody may wait for it and read it."""
+    for part in PARTS:
+        shutil.rmtree(home / part, ignore_errors=True)  # a leftover log does no harm
+    (home / "token").unlink(missing_ok=True)
 
 
 def remove_home(home: Path) -> None:

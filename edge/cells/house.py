@@ -23,18 +23,13 @@ from edge.cells.home import home_of
 from edge.cells.local import LocalCell, Takes
 from edge.cells.orders import Ready
 from edge.cells.remote import RemoteCell
-from edge.cells.supervisor import Supervisor
+from edge.cells.supervisor import Pace, Supervisor
 from edge.ports import CellLost
 from edge.settings import CellSettings
 from protocols.cells import Answer, Batch
 
 ACCOUNT_CELL = "account"
 """The cell of all accounts: always in the engine's process, so that a till needs no hop and no Ray."""
-
-HOLD_OFF_FIRST_S = 1.0
-HOLD_OFF_MAX_S = 30.0
-STEADY_S = 60.0
-"""A remote cell that served for so long starts the hold-off anew."""
 
 log = structlog.get_logger()
 
@@ -87,19 +82,21 @@ class CellHouse:
         *,
         make: Callable[[], Takes] = Cell,
         moved: Callable[[str], None] | None = None,
-        hold_off_s: float = HOLD_OFF_FIRST_S,
+        pace: Pace | None = None,
     ) -> None:
         self._make = make
         self._moved = moved or (lambda cell: None)
         self._deadline_s = settings.deadline_ms / 1_000
-        self._hold_off_first_s = hold_off_s
+        self._pace = pace or Pace()
         self._lives = itertools.count(1)
         self._floor = tuple(floor)
         names = dict.fromkeys((ACCOUNT_CELL, *floor))
         self._rooms = {name: _Room(name, next(self._lives), LocalCell(make())) for name in names}
         self._supervisor: Supervisor | None = None
         if settings.ray:
-            self._supervisor = Supervisor(home_of(store_data), self._floor, self._offered, self._withdrawn)
+            self._supervisor = Supervisor(
+                home_of(store_data), self._floor, self._offered, self._withdrawn, self._pace
+            )
         self._tasks: list[asyncio.Task[None]] = []
 
     # --- the engine's port
@@ -223,7 +220,7 @@ class CellHouse:
             return
         room.remote = None
         room.losses += 1
-        if time.monotonic() - room.moved_at > STEADY_S:
+        if time.monotonic() - room.moved_at > self._pace.steady_s:
             room.hold_off_s = 0.0
         self._hold_off(room, why)
         self._move_home(room, why)
@@ -241,5 +238,6 @@ class CellHouse:
 
     def _hold_off(self, room: _Room, why: str) -> None:
         room.note = why
-        room.hold_off_s = min(max(room.hold_off_s * 2, self._hold_off_first_s), HOLD_OFF_MAX_S)
+        pace = self._pace
+        room.hold_off_s = min(max(room.hold_off_s * 2, pace.hold_off_first_s), pace.hold_off_max_s)
         room.held_until = time.monotonic() + room.hold_off_s

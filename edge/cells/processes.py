@@ -1,7 +1,7 @@
 """Finding our own processes in /proc: who they are, what they listen on, what they weigh, and ending them.
 
-Every process of a child's session carries the child's folder in its environment (`MARK`). Some of Ray's agents
-overwrite theirs, so whoever shares a session with a marked process is ours as well.
+Every process of a child's session carries the child's folder in its environment (`MARK`) and works below it.
+Some of Ray's agents overwrite the former, so whoever shares a session with a marked process is ours as well.
 """
 
 from __future__ import annotations
@@ -42,12 +42,19 @@ def ours(home: str) -> list[int]:
         if state in "ZX":
             continue
         sessions[pid] = session
-        if wanted in _read(pid, "environ").split(b"\0"):
+        if wanted in _read(pid, "environ").split(b"\0") or _works_below(pid, home):
             marked.add(pid)
     # Session 0 is what a process outside our pid namespace shows: it says nothing about kinship.
     kin = {sessions[pid] for pid in marked} - {0}
     mine = {pid for pid, session in sessions.items() if pid in marked or session in kin}
     return sorted(mine - {os.getpid()})
+
+
+def of_my_session() -> list[int]:
+    """The other processes of the caller's session, ended ones left out."""
+    mine = os.getsid(0)
+    found = ((pid, *_state_and_session(pid)) for pid in _pids() if pid != os.getpid())
+    return [pid for pid, state, session in found if session == mine and state not in "ZX"]
 
 
 def kill(pids: Iterable[int]) -> None:
@@ -106,6 +113,13 @@ def _read(pid: int, name: str) -> bytes:
         return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:
         return b""
+
+
+def _works_below(pid: int, home: str) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/cwd").startswith(f"{home}/")
+    except OSError:
+        return False
 
 
 def _state_and_session(pid: int) -> tuple[str, int]:

@@ -10,9 +10,11 @@ Hard state: none. Run as `python -m edge.cells.ray_host` in a session of its own
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import secrets
+import signal
 import sys
 import threading
 import time
@@ -42,6 +44,8 @@ OBJECT_STORE_BYTES = 80 * 1024 * 1024
 
 LOCK_WAIT_S = 5.0
 """How long an earlier child may take to end by itself; then it is ended, stopped ones too."""
+
+PR_SET_PDEATHSIG = 1  # Linux, prctl.h
 
 LOOK_EVERY_S = 0.25
 ALIVE_EVERY_S = 1.0
@@ -94,7 +98,7 @@ class Host:
         self._settle_in()
         import ray  # after the settings, which it reads when it is imported
 
-        node = _start_head(len(self._cells), str(self._home))
+        node = _start_head(len(self._cells), str(self._home / "ray"))
         self._refuse_exposure()
         ray.init(
             address=node.address,
@@ -213,7 +217,7 @@ class _Watch:
             self._ask_where(cell)
 
 
-def _start_head(cells: int, home: str) -> Any:
+def _start_head(cells: int, folder: str) -> Any:
     """Starts Ray's GCS and raylet as children that the kernel ends with this process.
 
     This is what `ray start --head --no-monitor --include-log-monitor=false` does, in this process: a second
@@ -234,7 +238,7 @@ def _start_head(cells: int, home: str) -> Any:
         include_dashboard=False,
         include_log_monitor=False,  # type: ignore[arg-type]  # declared as text, used as a truth value
         no_monitor=True,  # the autoscaler; there is nothing to scale in a shop
-        temp_dir=home,
+        temp_dir=folder,
         node_ip_address="127.0.0.1",
         gcs_server_port=0,  # 0 everywhere: any free port, so that two stores fit on one machine
         node_manager_port=0,
@@ -292,9 +296,15 @@ def _take_pipes() -> tuple[IO[bytes], IO[bytes]]:
     return orders, reports
 
 
+def _go_on_when_the_engine_dies() -> None:
+    """A stopped child could not see the pipe close: the kernel then sends it SIGCONT, harmless otherwise."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
+
+
 def main() -> None:
     """Runs until the pipe closes or Ray fails; ends with every process that it started."""
     orders, reports = _take_pipes()
+    _go_on_when_the_engine_dies()
     begin = decode_order(orders.readline())
     if not isinstance(begin, Begin) or os.environ.get(processes.MARK) != begin.home:
         raise SystemExit("run by edge.cells.supervisor only")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -87,7 +88,7 @@ class RemoteCell(asyncio.Protocol):
         timer: asyncio.TimerHandle | None = None
         try:
             self._transport.write(framed(batch))
-            timer = loop.call_later(self._deadline_s, self._late, waiter, False)
+            timer = loop.call_later(self._deadline_s, self._late, waiter, time.monotonic() + self._deadline_s)
             return await waiter
         except FrameTooLarge as error:
             self.close(str(error))
@@ -163,13 +164,18 @@ class RemoteCell(asyncio.Protocol):
             else:
                 self._waiter.set_result(answer)
 
-    def _late(self, waiter: asyncio.Future[Answer], looked_again: bool) -> None:
+    def _late(self, waiter: asyncio.Future[Answer], due: float | None) -> None:
+        """The deadline may have passed; without `due` it has, and the socket was looked at once more."""
         if waiter.done():
             return
-        if looked_again:
+        loop = asyncio.get_running_loop()
+        if due is None:
             self.close(f"no answer within {self._deadline_s * 1_000:.0f} ms")
+        elif (left_s := due - time.monotonic()) > 0:
+            # uvloop counts from when its present round began, which may have been long before the batch.
+            loop.call_later(left_s, self._late, waiter, due)
         else:
-            asyncio.get_running_loop().call_later(SECOND_LOOK_S, self._late, waiter, True)
+            loop.call_later(SECOND_LOOK_S, self._late, waiter, None)
 
 
 def _nobody(_: RemoteCell, __: str) -> None:

@@ -14,6 +14,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from pathlib import Path
 import msgspec
 
 from actors.cell import Cell
+from edge.cells import processes
 from edge.cells.frames import HEADER_BYTES, FrameTooLarge, Hello, framed, length_of, tcp_place, unix_path
 from edge.cells.local import Takes, timed
 from protocols.cells import decode_batch
@@ -30,6 +32,9 @@ BACKLOG = 1
 
 READ_BYTES = 256 * 1024
 """Taken from the socket at once: more than a usual batch, so that one call is enough."""
+
+
+PARENT_LOOK_S = 0.25
 
 
 class CellServer:
@@ -129,6 +134,7 @@ class HostedCell:
     def __init__(self, name: str, address: str) -> None:
         self._server = CellServer(name, Cell, address)
         self._server.start()
+        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
         # Modules live for ever: taken out of the collector's sight, its full rounds cost what entities cost.
         gc.collect()
         gc.freeze()
@@ -140,6 +146,17 @@ class HostedCell:
     def hold(self) -> None:
         """Returns never, while all is well: whoever called it learns at once that the process died."""
         self._server.wait()
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ends this session when Ray's raylet dies: its agents would stay for a minute to report to nobody.
+
+    Mostly the child that drives Ray does this; it may have been killed together with the engine.
+    """
+    while os.getppid() == parent:
+        time.sleep(PARENT_LOOK_S)
+    processes.kill(processes.of_my_session())
+    os._exit(1)
 
 
 def _listen(address: str) -> socket.socket:

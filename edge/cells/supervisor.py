@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -36,24 +37,31 @@ from edge.cells.orders import (
     line,
 )
 
-START_LIMIT_S = 90.0
-"""From starting the child to its `Started`: a cold disk on two busy cores needs ten seconds."""
-
-SILENCE_LIMIT_S = 15.0
-"""A child that says nothing for so long, `Alive` included, hangs or was stopped: it is ended."""
-
 SECOND_LOOK_S = 1.0
 """If our own process stood still, what the child said meanwhile is waiting in the pipe."""
 
-BACK_OFF_FIRST_S = 0.5
-BACK_OFF_MAX_S = 30.0
-STEADY_S = 60.0
-"""A child that ran for so long starts the back-off anew."""
-
 END_LIMIT_S = 5.0
+"""How long a child whose pipe is closed may take before it is killed."""
+
 LINE_BYTES_MAX = 64 * 1024
 LOG_BYTES_MAX = 1024 * 1024
 """The child's own log is begun anew, with the one before beside it, when a start finds it longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long to wait before trying again, and for what."""
+
+    start_limit_s: float = (
+        90.0  # from starting the child to `Started`: ten seconds on a cold disk and busy cores
+    )
+    silence_limit_s: float = 15.0  # a child that says nothing, not even `Alive`, hangs or was stopped
+    back_off_first_s: float = 0.5  # before another child; doubled each time
+    back_off_max_s: float = 30.0
+    hold_off_first_s: float = 1.0  # before a cell that was lost goes to Ray again; doubled each time
+    hold_off_max_s: float = 30.0
+    steady_s: float = 60.0  # what ran for so long starts its waits anew
+
 
 State = Literal["off", "starting", "ready", "waiting"]
 
@@ -69,7 +77,9 @@ class Supervisor:
         cells: Sequence[str],
         ready: Callable[[Ready], None],
         gone: Callable[[str, str], None],
+        pace: Pace,
     ) -> None:
+        self._pace = pace
         self.home = home
         self.state: State = "off"
         self.refused = False
@@ -83,7 +93,8 @@ class Supervisor:
 
     async def run(self) -> None:
         """Runs until cancelled, or returns when the child refuses. No process is left in either case."""
-        back_off_s = BACK_OFF_FIRST_S
+        pace = self._pace
+        back_off_s = pace.back_off_first_s
         try:
             while True:
                 started = time.monotonic()
@@ -91,11 +102,12 @@ class Supervisor:
                 if self.refused:
                     log.error("ray_refused", why=why, mend="the store serves without Ray; see doctor")
                     return
-                back_off_s = BACK_OFF_FIRST_S if time.monotonic() - started > STEADY_S else back_off_s
+                if time.monotonic() - started > pace.steady_s:
+                    back_off_s = pace.back_off_first_s
                 self.state = "waiting"
                 log.warning("ray_ended", why=why, again_in_s=back_off_s)
                 await asyncio.sleep(back_off_s)
-                back_off_s = min(back_off_s * 2, BACK_OFF_MAX_S)
+                back_off_s = min(back_off_s * 2, pace.back_off_max_s)
         finally:
             await self._end_child()
             if not self.refused:  # then the child's log says more
@@ -158,7 +170,7 @@ class Supervisor:
         assert child.stdout is not None
         why = "it was killed or ended without a word"
         while True:
-            limit_s = START_LIMIT_S if self.state == "starting" else SILENCE_LIMIT_S
+            limit_s = self._pace.start_limit_s if self.state == "starting" else self._pace.silence_limit_s
             try:
                 text = await _line_within(child.stdout, limit_s)
             except TimeoutError:
