@@ -6,53 +6,15 @@ the broker advertises as its own, so that every connection of such a client pass
 """
 
 import contextlib
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from sim.servers import NotInstalled, format_kafka, kafka_command, kafka_config
 from tests.servers.faults import FaultProxy
-from tests.servers.process import CACHE, Process, absent, accepts, free_port, program, started
-
-LIB = CACHE / "kafka" / "lib"
-JVM = [
-    "-Xmx512m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-]
-CLUSTER = "ZW5kY2FwLWVuZGNhcC1lbg"  # 16 bytes in base64: any will do
-
-CONFIG = """\
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=LAN://127.0.0.1:{lan},WAN://127.0.0.1:{wan_behind},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=LAN://127.0.0.1:{lan},WAN://127.0.0.1:{wan}
-listener.security.protocol.map=LAN:PLAINTEXT,WAN:PLAINTEXT,CONTROLLER:PLAINTEXT
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=LAN
-log.dirs={folder}/data
-# Topics are made by provisioning alone, and time is the broker's.
-auto.create.topics.enable=false
-log.message.timestamp.type=LogAppendTime
-num.partitions=1
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-log.segment.bytes=67108864
-log.cleaner.dedupe.buffer.size=2097152
-num.network.threads=2
-num.io.threads=2
-num.recovery.threads.per.data.dir=1
-"""
+from tests.servers.process import Process, absent, accepts, free_port, started
 
 
 class Kafka:
@@ -64,42 +26,17 @@ class Kafka:
         self.port = free_port()
         self.wan_port = free_port()  # what clients of the WAN are told; a proxy listens here
         self.wan_port_behind = free_port()  # where that proxy leads
-        java = program("java")
-        jars = f"{LIB}/*"
-        if not any(LIB.glob("kafka_*.jar")):
-            absent("kafka")
         config = folder / "server.properties"
-        config.write_text(
-            CONFIG.format(
-                controller=free_port(),
-                lan=self.port,
-                wan=self.wan_port,
-                wan_behind=self.wan_port_behind,
-                folder=folder,
-            )
-        )
+        try:
+            start = kafka_command("kafka.Kafka", str(config))
+        except NotInstalled:
+            absent("kafka")
+        config.write_text(kafka_config(folder, free_port(), self.port, (self.wan_port, self.wan_port_behind)))
         log = folder / "kafka.log"
-        with log.open("ab") as output:
-            subprocess.run(
-                [
-                    java,
-                    *JVM,
-                    "-cp",
-                    jars,
-                    "kafka.tools.StorageTool",
-                    "format",
-                    "-t",
-                    CLUSTER,
-                    "-c",
-                    str(config),
-                ],
-                check=True,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        format_kafka(config, log)
         self.process = Process(
             "kafka",
-            [java, *JVM, "-cp", jars, "kafka.Kafka", str(config)],
+            start,
             log,
             lambda: accepts(self.port) and accepts(self.wan_port_behind),
         )

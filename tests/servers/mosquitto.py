@@ -1,33 +1,13 @@
 """A real Mosquitto on a free loopback port, with sessions and retained messages that survive a restart."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sim.servers import mosquitto_config
 from tests.servers.process import Process, accepts, free_port, program, started
-
-CONFIG = """\
-listener {port} 127.0.0.1
-allow_anonymous true
-# Without this a small message waits 40 ms for the one before it to be acknowledged.
-set_tcp_nodelay true
-# Mosquitto drops the 1,001st message queued for a slow client unless told otherwise.
-max_queued_messages 100000
-max_queued_bytes 0
-max_inflight_messages 1000
-persistence true
-persistence_location {folder}/
-autosave_interval 1
-autosave_on_changes true
-log_dest stdout
-log_type error
-log_type warning
-log_type notice
-{user}
-"""
 
 
 class Mosquitto:
@@ -38,9 +18,7 @@ class Mosquitto:
         self.host = "127.0.0.1"
         self.port = port or free_port()
         self.config = folder / "mosquitto.conf"
-        # Started by root it would become the user `mosquitto`, who cannot write to a test's folder.
-        user = "user root" if os.geteuid() == 0 else ""
-        self.config.write_text(CONFIG.format(port=self.port, folder=folder, user=user) + extra)
+        self.config.write_text(mosquitto_config(folder, self.port) + extra)
         self.process = Process(
             "mosquitto",
             [program("mosquitto"), "-c", str(self.config)],

@@ -14,21 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from sim.servers import INITDB, POSTGRES
 from tests.servers.process import Process, absent, free_port, started
-
-INITDB = "-U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync"
-CONFIG = """
-listen_addresses = '127.0.0.1'
-port = {port}
-unix_socket_directories = ''
-max_connections = 100
-shared_buffers = 64MB
-# A killed process loses nothing by this; only a machine that loses power would.
-fsync = off
-full_page_writes = off
-synchronous_commit = off
-timezone = 'UTC'
-"""
 
 
 class Postgres:
@@ -50,7 +37,7 @@ class Postgres:
             extra_groups=None if user is None else [],
         )
         with (data / "postgresql.conf").open("a") as config:
-            config.write(CONFIG.format(port=self.port))
+            config.write(POSTGRES.format(port=self.port))
         self.process = Process(
             "postgres",
             [str(bin_folder / "postgres"), "-D", str(data)],
