@@ -143,7 +143,7 @@ class _PlaceReader:
 
     def section(self, node: Node | None, what: str, read: Callable[[Table], T]) -> dict[str, T]:
         """Every place of a section by its id."""
-        found = {}
+        found: dict[str, T] = {}
         for ident, entry in self.reading.keyed(node, what).items():
             if len(found) >= PLACES_MAX:
                 self.reading.tell(entry, f"more than {PLACES_MAX:,} {what}; split the store")

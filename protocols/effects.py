@@ -23,7 +23,7 @@ class _Entry(msgspec.Struct, frozen=True, tag=True, tag_field="type"):
     """Base of what may be posted to an account's rows."""
 
 
-class PointsPosted(_Entry):
+class PointsPosted(_Entry, frozen=True):
     """Points move, by double entry: `points` to the account and the same from the programme's `issued`.
 
     `entry` is the account's own running number of such moves; `why` names sale or campaign.
@@ -35,7 +35,7 @@ class PointsPosted(_Entry):
     why: str
 
 
-class OfferPosted(_Entry):
+class OfferPosted(_Entry, frozen=True):
     """An offer is made or changes its state. Whole: the row is replaced."""
 
     offer: OfferId
@@ -49,7 +49,7 @@ class OfferPosted(_Entry):
     say: str = ""
 
 
-class SalePosted(_Entry):
+class SalePosted(_Entry, frozen=True):
     """A closed sale, with the points that it earned."""
 
     sale: str
@@ -62,7 +62,7 @@ class SalePosted(_Entry):
     closed_at_ms: int
 
 
-class CapCounted(_Entry):
+class CapCounted(_Entry, frozen=True):
     """A campaign was issued to this account once more; `day` counts within the business day named.
 
     `times` is more than 1 only where rows of one day are read back as one.
@@ -74,7 +74,7 @@ class CapCounted(_Entry):
     times: int = 1
 
 
-class PoolSpent(_Entry):
+class PoolSpent(_Entry, frozen=True):
     """A shared lease is spent from: `amount` of the `of` that there are. Never more; the writer checks."""
 
     pool: PoolId
@@ -82,7 +82,7 @@ class PoolSpent(_Entry):
     of: int
 
 
-class MemberPosted(_Entry):
+class MemberPosted(_Entry, frozen=True):
     """What is known of the account's member, whole."""
 
     account: AccountId
@@ -92,7 +92,7 @@ class MemberPosted(_Entry):
     segments: tuple[str, ...]
 
 
-class BalancePosted(_Entry):
+class BalancePosted(_Entry, frozen=True):
     """Head office's balance for the account, which includes this store's entries up to `as_of_entry`."""
 
     account: AccountId
@@ -108,20 +108,20 @@ class _Effect(msgspec.Struct, frozen=True, tag=True, tag_field="type", omit_defa
     """Base of every effect."""
 
 
-class Post(_Effect):
+class Post(_Effect, frozen=True):
     """Write one entry to the ledger's rows."""
 
     entry: Entry
 
 
-class Emit(_Effect):
+class Emit(_Effect, frozen=True):
     """Hand a record to head office, numbered and chained by the writer."""
 
     stream: Literal["money", "telemetry"]
     record: Record
 
 
-class Know(_Effect):
+class Know(_Effect, frozen=True):
     """Set a fact (`add` is None; `value` is JSON) or add to a counted one (`add`, under `field`)."""
 
     book: str
@@ -131,32 +131,32 @@ class Know(_Effect):
     add: int | None = None
 
 
-class Tell(_Effect):
+class Tell(_Effect, frozen=True):
     """An input for one named entity."""
 
     key: Key
     input: Input
 
 
-class Decide(_Effect):
+class Decide(_Effect, frozen=True):
     """A decision, for the table that people ask."""
 
     decision: Decision
 
 
-class Notify(_Effect):
+class Notify(_Effect, frozen=True):
     """The phone of this account has something newer."""
 
     account: AccountId
 
 
-class Show(_Effect):
+class Show(_Effect, frozen=True):
     """The screen of this sign has something newer."""
 
     sign: str
 
 
-class Reply(_Effect):
+class Reply(_Effect, frozen=True):
     """The verdict for whoever sent the operation. `body` is JSON."""
 
     outcome: Outcome

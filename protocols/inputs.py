@@ -43,7 +43,7 @@ class _Input(msgspec.Struct, frozen=True, tag=True, tag_field="type", omit_defau
 # --- the shopper's
 
 
-class Identified(_Input, omit_defaults=False):
+class Identified(_Input, frozen=True, omit_defaults=False):
     """Who carries this subject's device. Sent when the visit begins, and again when more becomes known."""
 
     account: AccountId
@@ -55,20 +55,20 @@ class Identified(_Input, omit_defaults=False):
     segments: tuple[str, ...] = ()
 
 
-class ZoneEntered(_Input):
+class ZoneEntered(_Input, frozen=True):
     """Presence concludes that the subject is in `zone`, with p in whole per cent."""
 
     zone: ZoneId
     p: int
 
 
-class ZoneLeft(_Input):
+class ZoneLeft(_Input, frozen=True):
     """Presence concludes that the subject is no longer in `zone`."""
 
     zone: ZoneId
 
 
-class VisitEnded(_Input):
+class VisitEnded(_Input, frozen=True):
     """Nothing was heard of the subject for the store's silence limit."""
 
 
@@ -83,13 +83,13 @@ class BasketLine(msgspec.Struct, frozen=True, omit_defaults=True):
     category: str = ""
 
 
-class BasketChanged(_Input):
+class BasketChanged(_Input, frozen=True):
     """An open basket (a phone's, a trolley's, a till's before payment), whole: it replaces the one before."""
 
     lines: tuple[BasketLine, ...]
 
 
-class OfferRefused(_Input):
+class OfferRefused(_Input, frozen=True):
     """The account did not issue what the shopper proposed; `checked` is the condition that failed there."""
 
     campaign: CampaignId
@@ -100,20 +100,20 @@ class OfferRefused(_Input):
 # --- the shelf's
 
 
-class WeightSettled(_Input):
+class WeightSettled(_Input, frozen=True):
     """A shelf's scale came to rest at another weight. Grams."""
 
     before_g: int
     after_g: int
 
 
-class Restocked(_Input):
+class Restocked(_Input, frozen=True):
     """Staff filled a shelf or counted it: this many pieces are there now."""
 
     pieces: int
 
 
-class GoodsTaken(_Input):
+class GoodsTaken(_Input, frozen=True):
     """A shopper took (or, negative, put back) pieces, as seen by something other than the scale."""
 
     pieces: int
@@ -122,7 +122,7 @@ class GoodsTaken(_Input):
 # --- the sign's
 
 
-class CreativeProposed(_Input):
+class CreativeProposed(_Input, frozen=True):
     """A decision asks this sign to show `creative` until `until_ms`, for the subject in front of it."""
 
     creative: CreativeId
@@ -132,11 +132,11 @@ class CreativeProposed(_Input):
     priority: int = 0
 
 
-class SignStarted(_Input):
+class SignStarted(_Input, frozen=True):
     """A screen connected for the first time or was reset by staff."""
 
 
-class GoodsChanged(_Input):
+class GoodsChanged(_Input, frozen=True):
     """A product that a sign may show went low, out or is back. Signs drop what is out."""
 
     sku: Sku
@@ -155,7 +155,7 @@ class Caps(msgspec.Struct, frozen=True, omit_defaults=True):
     store: int = 0
 
 
-class OfferProposed(_Input):
+class OfferProposed(_Input, frozen=True):
     """A shopper's decision asks the account to issue an offer. The account checks its caps and consent."""
 
     offer: OfferId
@@ -170,7 +170,7 @@ class OfferProposed(_Input):
     say: str = ""
 
 
-class SaleClosed(_Input):
+class SaleClosed(_Input, frozen=True):
     """A till closed a sale. Money in minor units; `till` rang it, `sale` is the till's own number."""
 
     sale: str
@@ -181,19 +181,19 @@ class SaleClosed(_Input):
     closed_at_ms: int = 0
 
 
-class OfferSeen(_Input):
+class OfferSeen(_Input, frozen=True):
     """A phone showed the offer."""
 
     offer: OfferId
 
 
-class ConsentChanged(_Input):
+class ConsentChanged(_Input, frozen=True):
     """The member's purposes that are allowed now, whole: it replaces the set before."""
 
     consent: tuple[str, ...]
 
 
-class MemberKnown(_Input, omit_defaults=False):
+class MemberKnown(_Input, frozen=True, omit_defaults=False):
     """What the roster says of the account's member.
 
     A visit tells it too, `unless_known`: what it carries is as old as the visit and replaces nothing newer.
@@ -206,7 +206,7 @@ class MemberKnown(_Input, omit_defaults=False):
     unless_known: bool = False
 
 
-class BalanceKnown(_Input):
+class BalanceKnown(_Input, frozen=True):
     """Head office's balance. It includes this store's entries up to number `as_of_entry`."""
 
     points: int
@@ -226,13 +226,13 @@ class OfferMoved(msgspec.Struct, frozen=True):
     say: str
 
 
-class OffersMoved(_Input):
+class OffersMoved(_Input, frozen=True):
     """Offers of an anonymous subject that now has an account."""
 
     offers: tuple[OfferMoved, ...]
 
 
-class AccountClaimed(_Input):
+class AccountClaimed(_Input, frozen=True):
     """The subject of this anonymous account turned out to be member `account`: its offers go there."""
 
     account: AccountId
@@ -241,11 +241,11 @@ class AccountClaimed(_Input):
 # --- anybody's
 
 
-class Woken(_Input):
+class Woken(_Input, frozen=True):
     """The entity's own `wake_at_ms` has passed. Early, late and repeated wakes are harmless."""
 
 
-class ClockSet(_Input):
+class ClockSet(_Input, frozen=True):
     """Wall time jumped by `by_ms` against the monotonic clock."""
 
     by_ms: int

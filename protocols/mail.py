@@ -12,7 +12,7 @@ class _Mail(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Base of every piece of mail."""
 
 
-class BalanceMailed(_Mail):
+class BalanceMailed(_Mail, frozen=True):
     """A member's balance; it includes the named store life's points entries up to `as_of_entry`."""
 
     account: str
@@ -22,7 +22,7 @@ class BalanceMailed(_Mail):
     as_of_entry: int
 
 
-class MemberMailed(_Mail):
+class MemberMailed(_Mail, frozen=True):
     """A roster row: which devices and cards belong to which account."""
 
     account: str
@@ -34,7 +34,7 @@ class MemberMailed(_Mail):
     cards: tuple[str, ...] = ()
 
 
-class ReplayOrdered(_Mail):
+class ReplayOrdered(_Mail, frozen=True):
     """The cloud misses records of this stream from `sequence` on: send them again."""
 
     incarnation: str
@@ -42,8 +42,8 @@ class ReplayOrdered(_Mail):
     sequence: int
 
 
-class Receipt(_Mail):
-    """Cumulative: everything of this stream up to `applied` is in the cloud's database. Unnumbered, loss is harmless."""
+class Receipt(_Mail, frozen=True):
+    """Cumulative: the cloud's database has this stream up to `applied`. Unnumbered, so loss is harmless."""
 
     incarnation: str
     stream: str

@@ -30,7 +30,7 @@ class SaleLine(msgspec.Struct, frozen=True, array_like=True):
     discount_minor: int = 0
 
 
-class SaleRecorded(_Record):
+class SaleRecorded(_Record, frozen=True):
     """A sale was closed and earned `points`, the account's points entry number `entry` in this store (0: none)."""
 
     operation: str
@@ -46,7 +46,7 @@ class SaleRecorded(_Record):
     lines: tuple[SaleLine, ...] = ()
 
 
-class StockMoved(_Record):
+class StockMoved(_Record, frozen=True):
     """Pieces left (negative) or came to a shelf; `pieces` are there now; p in whole per cent."""
 
     operation: str
@@ -59,7 +59,7 @@ class StockMoved(_Record):
     at_ms: int
 
 
-class OfferIssued(_Record):
+class OfferIssued(_Record, frozen=True):
     """An offer was issued to an account, or refused there."""
 
     offer: str
@@ -69,7 +69,7 @@ class OfferIssued(_Record):
     at_ms: int
 
 
-class VisitClosed(_Record):
+class VisitClosed(_Record, frozen=True):
     """A visit ended: how long and through which zones. The account is a pseudonym."""
 
     visit: str
@@ -79,7 +79,7 @@ class VisitClosed(_Record):
     zones: tuple[str, ...] = ()
 
 
-class Hello(_Record):
+class Hello(_Record, frozen=True):
     """First record of a life of a store's database."""
 
     store: str

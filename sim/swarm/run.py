@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -53,7 +53,7 @@ def run_schedule(schedule: Schedule, folder: Path) -> Ran:
     for number in range(LIVES_MAX + 1):
         crash_at = schedule.crashes[number] if number < len(schedule.crashes) else None
         loop = VirtualLoop(start_s=now_s, crash_at=crash_at)
-        faults = Faults(FaultPlan(**{**_fields(schedule.plan), "seed": schedule.plan.seed + number}))
+        faults = Faults(replace(schedule.plan, seed=schedule.plan.seed + number))
         life = Life(folder, loop, faults)
         try:
             loop.run(_live(life, script))
@@ -68,10 +68,6 @@ def run_schedule(schedule: Schedule, folder: Path) -> Ran:
             life.close()
             now_s = loop.now_s + 0.5
     raise AssertionError("more crashes than lives")
-
-
-def _fields(plan: FaultPlan) -> dict[str, object]:
-    return {name: getattr(plan, name) for name in plan.__dataclass_fields__}
 
 
 async def _live(life: Life, script: Script) -> None:
