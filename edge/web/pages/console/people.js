@@ -29,7 +29,8 @@ export function makePeople(drawing, announce) {
   function draw(now) {
     const seen = now.people.filter((one) => one.x !== null);
     remember(seen);
-    keep(dots, seen, (one) => one.subject, makeDot, moveDot);
+    const onTop = [...seen].sort((a, b) => Number(a.subject === shop.followed) - Number(b.subject === shop.followed));
+    keep(dots, onTop, (one) => one.subject, makeDot, moveDot);
     TRAIL.forEach((_, age) => attr(trails[age], "d", trail(age)));
     drawFollowed(seen.find((one) => one.subject === shop.followed));
   }

@@ -11,12 +11,13 @@ const KEPT = `endcap.playlist.${sign}`;
 const GRACE_MS = 2_000; // how long after its end a command may stand, while the next one is on its way
 const LIST_MS = 60_000; // prices of the own list are asked for again so often
 const TICK_MS = 500;
+const FIRST_MS = 1_200; // the store's command is usually here by then: no picture for a blink
 
 const stage = $("#stage");
 let list = recall();
 let command = null;
 let place = -1;
-let until = 0;
+let until = Date.now() + FIRST_MS;
 let shown = "";
 let skew = 0; // the store's clock less ours
 
@@ -88,7 +89,8 @@ function tick() {
 }
 
 show(null, "card", Date.now());
-refresh().then(() => command || next());
+refresh();
+setTimeout(() => command || next(), FIRST_MS);
 setInterval(refresh, LIST_MS);
 setInterval(tick, TICK_MS);
 attend(`/ws/screen/${path(sign)}`, { take, version: () => command?.version ?? 0 });
