@@ -62,10 +62,13 @@ class OpenGroup:
         self.seats.append(seat)
 
     def try_hold(self, seat: Seat) -> bool:
-        """Holds the seat until the commit if no batch of another group is out there."""
+        """Holds the seat until the commit if no batch of another group is out there.
+
+        Nor if its own coroutine waits for it: a busy floor would otherwise keep a till waiting for ever.
+        """
         if seat in self.seats:
             return True
-        if seat.busy:
+        if seat.busy or seat.is_wanted:
             return False
         seat.take_now()
         self.seats.append(seat)

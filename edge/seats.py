@@ -61,6 +61,7 @@ class Seat:
         self.residents: OrderedDict[Key, Resident] = OrderedDict()
         self.number = 0
         self.busy = False
+        self.is_wanted = False
         self._free = asyncio.Event()
         self._free.set()
         self._entities_max = entities_max
@@ -70,9 +71,11 @@ class Seat:
         self._us_per_reading = 20.0
 
     async def acquire(self) -> None:
-        """Waits until no batch is out, and marks one as out."""
+        """Waits until no batch is out, and marks one as out. Whoever waits here comes before any other group."""
         while self.busy:
+            self.is_wanted = True
             await self._free.wait()
+        self.is_wanted = False
         self.take_now()
 
     def take_now(self) -> None:

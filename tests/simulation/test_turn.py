@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from actors.kinds import BEHAVIOURS
+from edge.group import OpenGroup
+from edge.inbox import Work
 from edge.ports import CellLost, CommitFailed, DiskFull, Fenced, Group
 from edge.replay import journal_digest, replay
 from protocols.errors import Mismatch, NotNow, Parked, Verdict
@@ -241,6 +243,37 @@ def test_a_tell_row_outlives_a_restart_and_is_taken_first(run: Callable[..., Lif
 
     run(before)
     run(after, start_s=5.0)
+
+
+def test_a_sale_waits_for_one_group_of_a_busy_floor_and_not_for_its_quiet(run: Callable[..., Life]) -> None:
+    async def test(life: Life) -> None:
+        walk(life, "ana")
+        walk(life, "ben")
+        floor = life.engine.seats["floor"]
+        account = life.engine.seats["account"]
+        await asyncio.sleep(1.0)
+        holding = [0]
+        hold = OpenGroup.try_hold
+
+        def counted(group: OpenGroup, seat: Any) -> bool:
+            held = hold(group, seat)
+            if held and seat is account and group.first_seat is floor:
+                holding[0] += 1
+            return held
+
+        account.take_now()  # a group of the floor has it
+        ringing = asyncio.create_task(ring(life, "s1"))
+        await asyncio.sleep(0.05)
+        OpenGroup.try_hold = counted  # type: ignore[method-assign]
+        try:
+            account.release()
+            assert not counted(OpenGroup(0, Work()), account)
+            await ringing
+        finally:
+            OpenGroup.try_hold = hold  # type: ignore[method-assign]
+        assert holding == [0]
+
+    run(test)
 
 
 def test_an_overdue_wake_is_taken_after_a_restart(run: Callable[..., Life]) -> None:
