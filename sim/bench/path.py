@@ -76,7 +76,7 @@ def _take_through(name: str, plan: Plan, found: Found, folder: Path, cache: Path
                 found.add(name, rate, False, run)
                 _said(console, name, run)
             return
-        with _system(name, rig, plan.load, cache)() as system:
+        with system_of(name, rig, plan.load, cache) as system:
             for rate, every in _passes(plan):
                 run = system.run(rate, plan.load, every=every)
                 found.add(name, rate, every, run)
@@ -92,13 +92,15 @@ def _passes(plan: Plan) -> Iterator[tuple[int, bool]]:
             yield rate, every
 
 
-def _system(name: str, rig: Rig, load: Load, cache: Path) -> Callable[[], AbstractContextManager[System]]:
-    return {
+def system_of(name: str, rig: Rig, load: Load, cache: Path) -> AbstractContextManager[System]:
+    """A system by its name, started and warm inside the context. Raises Missing."""
+    makers: dict[str, Callable[[], AbstractContextManager[System]]] = {
         BARE: lambda: rates.bare_loop(rig, load),
         NODE_RED: lambda: rates.node_red(rig, load, cache),
         IN_PROCESS: lambda: rates.our_store(rig, load, ray=False),
         ON_RAY: lambda: rates.our_store(rig, load, ray=True),
-    }[name]
+    }
+    return makers[name]()
 
 
 def _said(console: Console, name: str, run: Run) -> None:

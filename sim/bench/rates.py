@@ -167,9 +167,9 @@ def node_red(rig: Rig, load: Load, cache: Path) -> Iterator[System]:
 
 
 @contextmanager
-def our_store(rig: Rig, load: Load, *, ray: bool) -> Iterator[System]:
+def our_store(rig: Rig, load: Load, *, ray: bool, kafka: str = "") -> Iterator[System]:
     """A store on the rig's broker, warm; with Ray, its floor cells run there."""
-    store = StoreProcess(rig, load.subjects, ray)
+    store = StoreProcess(rig, load.subjects, ray, kafka=kafka)
     store.start()
     try:
         system = System(f"endcap {store.where}", rig, Walk(load.subjects), store)
