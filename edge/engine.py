@@ -223,6 +223,7 @@ class Engine:
                 await self._group(seat, work)
             finally:
                 seat.release()
+            await asyncio.sleep(0)  # a batch without a commit waited for nothing: let links and tills have a turn
 
     async def _something(self, seat: Seat) -> None:
         """Waits for work; while anyone is in the store, no longer than a tick."""
