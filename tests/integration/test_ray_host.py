@@ -322,12 +322,16 @@ def test_a_ray_that_other_machines_could_reach_is_refused_and_ended() -> None:
 
 
 def test_a_port_beyond_loopback_is_found_in_either_family() -> None:
-    with socket.create_server(("0.0.0.0", 0)) as wide, socket.create_server(("127.0.0.1", 0)) as narrow:
-        with socket.create_server(("::", 0), family=socket.AF_INET6) as six:
-            found = {(one.address, one.port) for one in processes.exposed([os.getpid()])}
-        assert ("0.0.0.0", wide.getsockname()[1]) in found
-        assert ("::", six.getsockname()[1]) in found
-        assert narrow.getsockname()[1] not in {port for _, port in found}
+    with (
+        socket.create_server(("0.0.0.0", 0)) as wide,
+        socket.create_server(("127.0.0.1", 0)) as narrow,
+        socket.create_server(("::", 0), family=socket.AF_INET6) as six,
+        socket.create_server(("::1", 0), family=socket.AF_INET6) as narrow_six,
+    ):
+        found = {(one.address, one.port) for one in processes.exposed([os.getpid()])}
+        ports = [one.getsockname()[1] for one in (wide, six, narrow, narrow_six)]
+    assert {("0.0.0.0", ports[0]), ("::", ports[1])} <= found
+    assert not {port for _, port in found} & set(ports[2:])
 
 
 def test_a_folder_that_others_can_open_is_refused() -> None:
