@@ -51,6 +51,9 @@ class Door(Protocol):
     def resolve(self, card: str) -> Enrolled | None:
         """Who carries a card or a device, or owns an account of this id; None if the roster does not know."""
 
+    def unknown_account(self, card: str) -> AccountId:
+        """The account under which a card earns that the roster does not know: `card-` and its token."""
+
     async def enrol(self, device: str, request: EnrolRequest) -> Enrolled:
         """Makes a device known, or moves it to another subject. Committed on return."""
 

@@ -328,6 +328,9 @@ class ScriptedDoor:
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
 
+    def unknown_account(self, card: str) -> AccountId:
+        return AccountId(f"card-{payload_hash(card).hex()[:16]}")
+
     def resolve(self, card: str) -> Enrolled | None:
         for one in self._members:
             if card in (one.account, one.subject, *one.devices, *one.cards):

@@ -97,7 +97,6 @@ async def test_a_parked_sale_names_its_reference_and_asks_for_no_retry(
 @pytest.mark.parametrize(
     ("change", "status", "says"),
     [
-        ({"card": "nobody"}, 404, "We do not know the card 'nobody'"),
         ({"till": "till-9"}, 404, "No till 'till-9'"),
         ({"lines": [{"sku": "moon-rock"}]}, 400, "no product 'moon-rock'"),
         ({"lines": [{"sku": "bananas", "discount_minor": 999}]}, 400, "discount is larger than the line"),
@@ -151,3 +150,11 @@ async def test_every_refusal_is_counted_by_its_reason(client: Client, registry: 
     assert counted == {"unknown": 2, "nonsense": 1}
     shown = (await client.get("/metrics")).text
     assert 'endcap_http_refused_total{reason="unknown"} 2.0' in shown
+
+
+async def test_a_card_that_nobody_knows_earns_under_its_token(client: Client, door: ScriptedDoor) -> None:
+    answer = await client.post("/api/v1/sales", json={**SALE, "card": "2900000999999"})
+    assert answer.status_code == 200, answer.text
+    account = door.asked[0][0]
+    assert account.startswith("account:card-")
+    assert "2900000999999" not in account
