@@ -33,7 +33,7 @@ STOP_S = (0.2, 3.0)
 PAUSE_S = (0.8, 2.6)
 """Between two strikes: some come while the one before is still being mended."""
 
-PATIENCE_S = 12.0
+PATIENCE_S = 8.0
 """If none of the deck's next victims lives for so long, the strike goes to whoever does."""
 
 LOOK_S = 0.25

@@ -1,0 +1,63 @@
+"""A short chaos run with real processes and real signals: nothing lost, doubled, unequal or stuck."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.processes import program
+from sim.servers import NotInstalled, kafka_command
+from tests.servers.process import absent
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def _chaos(*arguments: str) -> dict[str, Any]:
+    if program("mosquitto") is None:
+        absent("mosquitto")
+    try:
+        kafka_command()
+    except NotInstalled:
+        absent("kafka")
+    done = subprocess.run(
+        [sys.executable, "-m", "sim.cli", "chaos", "--json", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode in (0, 1), done.stderr[-4_000:]
+    result: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (0 if result["good"] else 1)
+    return result
+
+
+def _assert_nothing_was_lost(result: dict[str, Any]) -> None:
+    assert result["wrong"] == []
+    assert result["sent"] > 50
+    assert result["sent"] == result["acknowledged"] == result["in_store"] == result["in_cloud"]
+    assert result["turns"] == result["replayed"] > 0
+    assert result["records"] > result["sent"]
+    assert not Path(result["folder"]).exists(), "a good run leaves nothing behind"
+
+
+@pytest.mark.timeout(150)
+def test_killed_and_stopped_services_lose_no_sale_and_double_none() -> None:
+    result = _chaos("--kills", "8", "--no-ray", "--seed", "2")
+    _assert_nothing_was_lost(result)
+    assert sum(result["kills"].values()) + sum(result["stops"].values()) == 8
+    assert set(result["kills"]) == {"engine", "broker", "kafka", "cloud"}
+    assert len(result["serving_s"]) == result["kills"]["engine"]
+
+
+@pytest.mark.timeout(150)
+def test_killed_cells_and_a_killed_ray_lose_no_sale_and_double_none() -> None:
+    result = _chaos("--kills", "6", "--seed", "3")
+    _assert_nothing_was_lost(result)
+    assert result["with_ray"] is True
+    assert sum(result["kills"].values()) + sum(result["stops"].values()) == 6
+    assert {"cell", "gcs", "raylet", "ray child"} & set(result["kills"])
