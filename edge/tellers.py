@@ -15,12 +15,13 @@ from edge.inbox import Beside, Item
 from edge.links import Incoming, MqttLink
 from edge.ports import Clock, Enrolled
 from edge.roster import Roster
+from edge.web.bodies import decoded
 from edge.web.ports import Door
 from edge.web.till import closed_sale, payer
 from protocols import topics
 from protocols.api import Problem, Receipt, SaleRequest
 from protocols.codec import JsonDecoder, to_json
-from protocols.errors import EndcapError, NotNow, Verdict
+from protocols.errors import EndcapError, Nonsense, NotNow, Parked, Verdict
 from protocols.ids import AccountId, Key, key
 from protocols.inputs import BalanceKnown, Cause, Given, Input, MemberKnown
 from protocols.mail import BalanceMailed, Envelope, MemberMailed
@@ -30,6 +31,9 @@ AGAIN_S = 0.5
 
 SALES_UNDER_WAY_MAX = 256
 """Sales over MQTT at once; the broker's receive maximum holds back the rest."""
+
+WAITING_MAX = 2_000
+"""Sales that wait for one of those. QoS 1 stays below it by the receive maximum; QoS 0 beyond it is dropped."""
 
 
 class MoneyWire:
@@ -44,7 +48,10 @@ class MoneyWire:
         self.link: MqttLink | None = None
 
     def arrived(self, message: Incoming) -> None:
-        """Called by the link; the limit is the receive maximum that the broker was told."""
+        """Called by the link; the limit is the receive maximum that the broker was told, which QoS 0 knows not."""
+        if not message.qos and self._waiting.qsize() >= WAITING_MAX:
+            self.refused["overloaded"] += 1
+            return
         self._waiting.put_nowait(message)
 
     async def run(self) -> None:
@@ -61,24 +68,26 @@ class MoneyWire:
         assert self.door is not None and self.link is not None
         while True:
             try:
-                asked = self._read(message.payload)
+                asked = decoded(message.payload, self._read)
+                _same_till(asked, _till_of(message))
                 verdict = await self.door.ask(
                     payer(asked, self.door), closed_sale(asked, self.door), asked.operation, asked
                 )
                 self._reply(message, _receipt(verdict))
-            except NotNow:
-                await asyncio.sleep(AGAIN_S)
-                continue
             except EndcapError as error:
+                # A parked step would only throw again: a person must look, and the till may go on.
+                if isinstance(error, NotNow) and not isinstance(error, Parked):
+                    await asyncio.sleep(AGAIN_S)
+                    continue
                 self.refused[error.code] += 1
-                self._reply(message, to_json(Problem(error.code, error.status, error.reason, error.code)))
+                title = error.code.replace("_", " ")
+                self._reply(message, to_json(Problem(title, error.status, error.reason, error.code)))
             self.link.ack(message)
             return
 
     def _reply(self, message: Incoming, body: bytes) -> None:
         assert self.link is not None
-        till = message.topic.split("/")[-2]
-        own = topics.till_reply(self._store, till)
+        own = topics.till_reply(self._store, _till_of(message))
         # A response topic of the sender's choice could make us publish anywhere: only a till's own are taken.
         prefix = f"{topics.ROOT}/{self._store}/till/"
         topic = message.response_topic if message.response_topic.startswith(prefix) else own
@@ -142,6 +151,17 @@ class SyncMail:
             consent=mail.consent,
             segments=mail.segments,
         )
+
+
+def _till_of(message: Incoming) -> str:
+    """The till that the topic names: `…/in/till/<till>/sale`."""
+    return message.topic.split("/")[-2]
+
+
+def _same_till(asked: SaleRequest, till: str) -> None:
+    """A broker lets each till write to its own topic: what the body says may not go round that."""
+    if asked.till != till:
+        raise Nonsense(f"The topic is till '{till}', the body says '{asked.till}'. Nothing was charged.")
 
 
 def _receipt(verdict: Verdict) -> bytes:

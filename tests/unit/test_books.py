@@ -11,7 +11,7 @@ import pytest
 from actors.facts import Facts
 from edge.books import FILE_BOOKS, BooksWrong, changed, read_books
 from protocols.effects import Know
-from protocols.facts import BOOKS, Fact
+from protocols.facts import BOOKS, Fact, ShelfPlace
 
 GROCERY = Path(__file__).parents[2] / "sim" / "grocery"
 
@@ -159,13 +159,15 @@ def test_the_errors_of_all_files_are_told_at_once(folder: Path) -> None:
     [
         ("low_at: 6, x: 10.98", "low_at: 24, x: 10.98", "it would always be low"),
         ("capacity: 24, low_at: 6, x: 10.98", "capacity: 0, low_at: 6, x: 10.98", "capacity is 0"),
+        ("low_at: 6, x: 10.98", "low_at: 6, scale: cell-1, x: 10.98", "needs counts_per_kg"),
+        ("low_at: 6, x: 10.98", "low_at: 6, zero_counts: 9000000, x: 10.98", "zero_counts is 9,000,000"),
         ("box: [7.0, 0.95, 9.9, 2.95]", "box: [7.0, 0.95, 99, 2.95]", "reaches over the plan of 24 × 20 m"),
         ("box: [7.0, 0.95, 9.9, 2.95]", "box: [7.0, 0.95]", "a box is [x, y, width, height]"),
         ("box: [7.0, 0.95, 9.9, 2.95]", "polygon: [[1, 1], [2, 2]]", "a polygon has 3 to 500 points"),
         ("width: 24", "width: .inf", "width must be a number"),
         ("width: 24", "width: -24", "width is -24; it must be 1 to 1000"),
         ("zone: dairy, x: 11.9", "zone: dary, x: 11.9", "there is no zone 'dary'; did you mean 'dairy'?"),
-        ("visit_silence_s: 120", "visit_silence_s: 10", "a visit would end inside its zone"),
+        ("visit_silence_s: 60", "visit_silence_s: 10", "a visit would end inside its zone"),
         ("  screen-1:", "  screen/1:", "'screen/1' is no id of signs"),
         ("playlist: [coffee-break, tea-time, house-card]", "playlist: []", "a playlist has 1 to 50"),
         ("\ntills:", "\ntill:", "floor.yaml has no field 'till'; did you mean 'tills'?"),
@@ -177,6 +179,14 @@ def test_a_slip_on_the_floor_is_told_where_it_stands(
     spoil(folder, "floor.yaml", before, after)
     told = refused(folder)
     assert any(line.startswith("floor.yaml:") and reason in line for line in told), told
+
+
+def test_a_shelf_may_name_its_load_cell_and_how_it_counts(folder: Path) -> None:
+    cell = "scale: cell-1, zero_counts: -8000, counts_per_kg: 20000"
+    spoil(folder, "floor.yaml", "low_at: 6, x: 10.98", f"low_at: 6, {cell}, x: 10.98")
+    shelf = next(know for know in read_books(folder).knows if (know.book, know.key) == ("shelf", "dairy-1"))
+    place = msgspec.json.decode(bytes(shelf.value), type=ShelfPlace)
+    assert (place.scale, place.zero_counts, place.counts_per_kg) == ("cell-1", -8_000, 20_000)
 
 
 def test_a_missing_file_and_a_folder_in_its_place_say_what_to_do(folder: Path) -> None:
