@@ -29,6 +29,9 @@ RESEND_LONGEST_S = 3600.0
 That heals a backbone which lost what it had acknowledged, where nothing newer would show head office the gap.
 """
 
+REFUSED_S = 5.0
+"""A record that the broker refuses is offered again this often: somebody may have raised the broker's limit."""
+
 STREAMS = ("money", "telemetry")
 
 PARTITION = "partition"
@@ -77,7 +80,7 @@ class Up:
         for name, stream in self._streams.items():
             counts[f"{name}_sent"] = stream.sent
             counts[f"{name}_sent_again"] = stream.sent_again
-            counts[f"{name}_refused"] = stream.refused
+            counts[f"{name}_refused"] = stream.refused  # in a row: 0 while the stream moves
         return counts
 
     async def run(self) -> None:
@@ -199,6 +202,7 @@ class _Stream:
         self._up._link.moved(len(rows))
         self._positions[life] = last
         self._page_bytes = PAGE_BYTES
+        self.refused = 0
         if last > known:
             await self._up._outbox.mark_acked(life, self.name, last)
 
@@ -210,11 +214,14 @@ class _Stream:
         if self._page_bytes > 1:
             self._page_bytes //= 2
             return
+        if not self.refused:
+            self._log.error(
+                "head office's Kafka refuses a record; raise its max.message.bytes", reason=reason
+            )
         self.refused += 1
-        self._log.error("head office's Kafka refuses a record", reason=reason)
         if self.name == "money":
             self._tell_telemetry(idle=True)  # It does not wait for a stream that cannot go on.
-        await asyncio.sleep(self._up._link.failed(reason))
+        await asyncio.sleep(REFUSED_S)
 
     async def _until_nudged(self) -> None:
         with contextlib.suppress(TimeoutError):
