@@ -156,12 +156,15 @@ class Nearest:
                 found.append(self._over(track, now_ms))
             elif now_ms - track.placed_ms >= silence_ms:
                 found.extend(self._lost(track, now_ms))
+            elif now_ms - track.placed_ms >= window_ms:
+                # Nobody hears it now. The levels that still count are the slowest scanners', not the nearest ones'.
+                track.ahead_ms = -1
             elif track.ahead_ms >= 0 or now_ms - track.in_zone_ms >= window_ms:
                 found.extend(self._weigh(track, now_ms, settings, f"~{now_ms}"))
         return tuple(found)
 
     def positions(self, now_ms: int, facts: Facts) -> list[Position]:
-        """Where the subjects heard since the last call are: amid the scanners that hear them, by amplitude."""
+        """Where the subjects heard since the last call are: amid the scanners that hear them, by power."""
         if not self._to_show:
             return []
         shown = [_position(track, now_ms) for track in self._to_show.values() if track.key in self._tracks]
@@ -255,7 +258,7 @@ def _cause(track: _Track) -> Cause:
 
 def _position(track: _Track, now_ms: int) -> Position:
     weights: list[tuple[float, _Level]] = [
-        (10.0 ** (level.mean_dbm / 20.0), level)
+        (10.0 ** (level.mean_dbm / 10.0), level)
         for level in track.levels.values()
         if now_ms - level.heard_ms <= level.fresh_ms
     ]

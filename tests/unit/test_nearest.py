@@ -113,6 +113,17 @@ def test_the_zone_whose_own_scanner_falls_silent_is_left_for_one_that_hears() ->
     assert zones(floor.stay(5, 12, n2=-75)) == ["wine"]
 
 
+def test_silence_moves_nobody_to_a_scanner_that_reports_seldom() -> None:
+    floor = Floor()
+    found = floor.stay(0, 2, n1=-60)
+    for part in range(8):  # far off, and every four seconds only: its level counts for longer
+        found += floor.hear(2 + 4 * part, n3=-85)
+        found += floor.stay(2 + 4 * part, 6 + 4 * part, n1=-60)
+    assert zones(found) == ["dairy"]
+    later = [done for tenth in range(340, 530) for done in floor.tick(tenth / 10)]
+    assert later == []
+
+
 def test_silence_leaves_the_zone_and_then_ends_the_visit() -> None:
     floor = Floor()
     floor.stay(0, 3, n1=-60)
