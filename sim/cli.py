@@ -38,18 +38,26 @@ def feed(
     port: Annotated[int, typer.Option(help="Its port.")] = 1883,
     speed: Annotated[float, typer.Option(help="1 is real time, 0 as fast as the broker takes it.")] = 1.0,
     device: Annotated[str, typer.Option(help="Name the walking beacon so; a capture keeps its own.")] = "",
+    store: Annotated[str, typer.Option(help="The store whose conclusions are heard.")] = "014",
+    books: Annotated[
+        Path | None,
+        typer.Option(help="Play nothing: write a store's files for this recording into a folder."),
+    ] = None,
 ) -> None:
-    """Plays a recording into a broker, as the messages that real scanners send."""
+    """Plays a recording into a broker, as the messages that real scanners send, and says what the store made of it."""
     from sim.feed import run_feed
 
-    raise typer.Exit(run_feed(recording, host=host, port=port, speed=speed, device=device))
+    played = run_feed(recording, host=host, port=port, speed=speed, device=device, store=store, books=books)
+    raise typer.Exit(played)
 
 
 @app.command()
 def swarm(
     schedules: Annotated[int, typer.Option(help="How many schedules to run.")] = 200,
     seed: Annotated[int, typer.Option(help="The first seed; a failure prints the one that repeats it.")] = 1,
-    crash_at: Annotated[int, typer.Option(help="Run one schedule, cut at this step. 0: chosen by the seed.")] = 0,
+    crash_at: Annotated[
+        int, typer.Option(help="Run one schedule, cut at this step. 0: chosen by the seed.")
+    ] = 0,
 ) -> None:
     """Runs stores in virtual time with crashes, lost cells and failed commits, and checks what must hold."""
     from sim.swarm.run import run_swarm
@@ -62,7 +70,9 @@ def chaos(
     kills: Annotated[int, typer.Option(help="Real signals to send before it ends.")] = 100,
     seed: Annotated[int, typer.Option(help="Which process when.")] = 1,
     ray: Annotated[bool, typer.Option(help="With Ray; without it the floor runs in the engine.")] = True,
-    postgres: Annotated[str, typer.Option(help="URL of the cloud's database; empty: SQLite.")] = "",
+    postgres: Annotated[
+        str, typer.Option(help="URL of an empty database for the cloud; `here` starts one; else SQLite.")
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Kills and stops real processes while sales and sightings flow; ends with a table of what was lost."""

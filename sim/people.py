@@ -28,7 +28,7 @@ SHARES: tuple[tuple[Kind, float], ...] = (
 )
 """Of any number of people, how many carry what: a member's phone, a trolley's tag, a guest's app, a strange phone."""
 
-INSIDE_AT_OPENING = 0.45
+INSIDE_AT_OPENING = 0.4
 """The share of people who are in the middle of a visit when the world begins: a shop is never empty at noon."""
 
 SPEED_MPS = (0.65, 1.15)
@@ -318,7 +318,9 @@ class Crowd:
         person.inside = True
         person.visits = 1
         person.rest_s = chance.uniform(0.0, 3.0)
-        person.story = self._inside(person, chance.randint(1, person.habit.stops))
+        for sku in self._list(person, chance.randint(0, 3)):
+            person.put(Line(sku, self._quantity(sku, self._shelf_of.get(sku), 1, chance)))
+        person.story = self._inside(person, chance.randint(0, person.habit.stops))
 
     def _visit(self, person: Person, stops: int) -> Iterator[_Act]:
         person.at, person.inside, person.basket = self.floor.door, True, []
