@@ -223,7 +223,8 @@ class Engine:
                 await self._group(seat, work)
             finally:
                 seat.release()
-            await asyncio.sleep(0)  # a batch without a commit waited for nothing: let links and tills have a turn
+            # A batch without a commit waited for nothing: let links and tills have a turn.
+            await asyncio.sleep(0)
 
     async def _something(self, seat: Seat) -> None:
         """Waits for work; while anyone is in the store, no longer than a tick."""
@@ -288,6 +289,7 @@ class Engine:
         facts = seat.facts_to_send()
         if seat.spends and group.pools is None:
             group.pools = dict(self._soft.pools)
+        needed = {one.key for part in (inputs, loads, weighed) for one in part}
         seat.number += 1
         batch = Batch(
             number=seat.number,
@@ -295,7 +297,7 @@ class Engine:
             local=self._clock.local(group.now_ms),
             facts_version=self._soft.facts_version,
             load=loads,
-            forget=seat.keys_to_forget({given.key for given in inputs}),
+            forget=seat.keys_to_forget(needed),
             facts=facts,
             pools=group.pools if seat.spends and group.pools else {},
             inputs=inputs,
@@ -404,6 +406,7 @@ class Engine:
             item.alone = item.alone or alone or item.tries >= TRIES_MAX
         group.first_seat.inbox.put_again(group.roots)
         group.first_seat.inbox.hear_again(group.work.heard)
+        group.first_seat.inbox.weigh_again(group.work.weighed)
 
     async def _one_by_one(self, group: OpenGroup, error: CommitFailed) -> None:
         """A constraint failed: each input is redone alone, and the one that fails alone is parked."""
