@@ -102,7 +102,7 @@ def build(settings: Settings) -> Store:
         account_cell=ACCOUNT_CELL,
     )
     # The wire: telemetry and everything outward on one session, money on another that the broker keeps.
-    hearing = Hearing(engine, roster, clock, lambda: now.facts.shelves, secret)
+    hearing = Hearing(engine, roster, clock, lambda: now.facts, secret)
     telemetry_link = _link(
         settings, "telemetry", hearing.arrived, outward.link_state, devices.subscriptions(store)
     )
@@ -177,8 +177,12 @@ def roster_secret(folder: Path) -> bytes:
     """The key under which devices are hashed: made once, readable by the store alone."""
     path = folder / "roster.key"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(os.urandom(32))
+        draft = path.with_suffix(".new")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(os.urandom(32))
+            file.flush()
+            os.fsync(file.fileno())  # half a key after a power cut would make strangers of everybody
+        draft.replace(path)
     return path.read_bytes()
 
 

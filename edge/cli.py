@@ -81,7 +81,8 @@ def _settings(path: Path | None) -> Settings:
     try:
         return read_settings(path)
     except Nonsense as error:
-        say.print(f"[bold]Settings:[/bold] {error.reason}", highlight=False)
+        # A section's name in brackets would be taken for markup.
+        say.print(f"Settings: {error.reason}", highlight=False, markup=False)
         raise typer.Exit(2) from None
 
 
@@ -99,15 +100,17 @@ async def _until_stopped(settings: Settings) -> int:
 
     from edge.books import BooksWrong
     from edge.bootstrap import build
+    from edge.db.care import Damaged
     from edge.db.lives import AlreadyOpen, WrongStore
-    from edge.ports import Fenced
+    from edge.db.migrations import SchemaTooNew
+    from edge.ports import CommitFailed, Fenced
     from edge.runtime import Runtime
 
     log = structlog.get_logger("edge")
     try:
         store = build(settings)
-    except (AlreadyOpen, WrongStore, OSError) as error:
-        say.print(f"The store does not start: {error}", highlight=False)
+    except (AlreadyOpen, WrongStore, SchemaTooNew, Damaged, CommitFailed, OSError) as error:
+        say.print(f"The store does not start: {error}", highlight=False, markup=False)
         return 2
     runtime = Runtime(store)
     loop = asyncio.get_running_loop()
@@ -118,10 +121,11 @@ async def _until_stopped(settings: Settings) -> int:
     try:
         await runtime.run()
     except BooksWrong as error:
-        say.print(f"The store's files hold errors; nothing was started:\n{error.reason}", highlight=False)
+        reason = f"The store's files hold errors; nothing was started:\n{error.reason}"
+        say.print(reason, highlight=False, markup=False)
         return 2
-    except OSError as error:
-        say.print(f"The store does not start: {error}", highlight=False)
+    except (CommitFailed, OSError) as error:
+        say.print(f"The store does not start: {error}", highlight=False, markup=False)
         return 2
     except ExceptionGroup as group:
         if group.subgroup(Fenced) is None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import json
 import shutil
 import socket
 import sqlite3
@@ -15,6 +18,8 @@ from pathlib import Path
 from rich.console import Console
 
 from edge.books import BooksWrong, read_books
+from edge.db.care import check
+from edge.db.connections import open_reader
 from edge.settings import Settings
 
 FREE_MB_MIN = 500
@@ -33,9 +38,10 @@ def examine(settings: Settings, console: Console, *, quick: bool) -> int:
     for look in looks:
         is_well, what, mend = look(settings)
         well = well and is_well
-        console.print(f"{'well ' if is_well else 'WRONG'}  {what}", highlight=False)
+        # Sections and lists in brackets are not markup.
+        console.print(f"{'well ' if is_well else 'WRONG'}  {what}", highlight=False, markup=False)
         if not is_well:
-            console.print(f"       {mend}", highlight=False)
+            console.print(f"       {mend}", highlight=False, markup=False)
     return 0 if well else 1
 
 
@@ -43,9 +49,20 @@ def _served(settings: Settings) -> Finding:
     url = f"http://{settings.http.host}:{settings.http.port}/api/v1/health"
     try:
         with urllib.request.urlopen(url, timeout=CONNECT_S) as answer:
-            return answer.status == 200, f"tills are served at {url}", ""
-    except (urllib.error.URLError, OSError) as error:
+            health = json.load(answer)
+    except urllib.error.HTTPError as error:
+        return (
+            False,
+            f"tills are served at {url}",
+            f"It answers {error.code}: another program, or it is stopping.",
+        )
+    except (OSError, http.client.HTTPException, ValueError) as error:
         return False, f"tills are served at {url}", f"{error}. Start it: endcap-store run"
+    served = health.get("store") if isinstance(health, dict) else None
+    if served != settings.store.id:
+        mend = f"Store '{served}' answers there. Stop it, or choose another [http] port."
+        return False, f"tills are served at {url}", mend
+    return True, f"tills are served at {url}", ""
 
 
 def _imports(settings: Settings) -> Finding:
@@ -86,13 +103,31 @@ def _database(settings: Settings) -> Finding:
     path = Path(settings.store.data) / "store.db"
     if not path.exists():
         return True, f"{path}: none yet, the first start makes it", ""
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    return (
-        found == "ok",
-        f"{path}: {found}",
-        "Restore a backup, or move the file away and let it be made anew.",
-    )
+    mend = "Restore a backup, or move the file away and let it be made anew."
+    try:
+        with contextlib.closing(open_reader(path)) as connection:
+            if found := check(connection):
+                return False, f"{path}: {found}", mend
+            store = connection.execute("SELECT store FROM meta").fetchall()[0][0]
+            parked = connection.execute("SELECT count(*) FROM parked").fetchall()[0][0]
+    except (sqlite3.DatabaseError, IndexError) as error:
+        return False, f"{path}: {error}", mend
+    if store != settings.store.id:
+        return (
+            False,
+            f"{path}: belongs to store '{store}'",
+            "Name it in [store] id, or choose another data folder.",
+        )
+    told = f", {parked} inputs are parked (endcap-store explain --parked NUMBER)" if parked else ""
+    return True, f"{path}: ok{told}", ""
+
+
+def _secrets(settings: Settings) -> Finding:
+    named = {"[mqtt] password_file": settings.mqtt.password_file, "[kafka] key_file": settings.kafka.key_file}
+    for setting, file in named.items():
+        if file and not Path(file).is_file():
+            return False, f"{setting} is {file}", "There is no such file: make it, or leave the setting out."
+    return True, "files with secrets are there, as far as any are named", ""
 
 
 def _broker(settings: Settings) -> Finding:
@@ -102,7 +137,8 @@ def _broker(settings: Settings) -> Finding:
 def _head_office(settings: Settings) -> Finding:
     if not settings.kafka.bootstrap:
         return True, "no head office: this store stands alone", ""
-    host, _, port = settings.kafka.bootstrap.split(",")[0].rpartition(":")
+    # One of several brokers is enough; the settings saw to it that each has a port.
+    host, _, port = settings.kafka.bootstrap.split(",")[0].strip().rpartition(":")
     return _reached(host, int(port), "head office's Kafka", "[kafka] bootstrap. The store sells without it")
 
 
@@ -120,6 +156,7 @@ _LOOKS: tuple[Callable[[Settings], Finding], ...] = (
     _files,
     _space,
     _database,
+    _secrets,
     _broker,
     _head_office,
     _served,

@@ -44,10 +44,17 @@ from protocols import topics
 from protocols.api import DecisionView, EnrolRequest, ScreenCommand, Wallet
 from protocols.codec import to_json
 from protocols.errors import Nonsense, NotNow, Verdict
-from protocols.ids import AccountId, Key, ident_of, key
+from protocols.ids import AccountId, Key, ident_of, is_safe_id, key
 from protocols.inputs import Cause, ConsentChanged, Input
 
 CURRENCY = "EUR"
+
+OWN_ACCOUNTS = ("subject-", "till-", "card-")
+"""Beginnings of accounts that the store makes by itself."""
+
+NAME_LENGTH_MAX = 128
+PURPOSES_MAX = 64
+"""Bounds of what an enrolment may say of a member."""
 
 BACKLOG_LOOK_MS = 500
 """How old the backlog on the console may be: counting it reads the outbox's cursors."""
@@ -89,25 +96,14 @@ class StoreDoor:
             raise NotNow("The store is starting. Nothing was charged. Send it again.")
         cause = Cause(self._clock.now_us(), operation=operation or f"{entity}:{type(given).__name__}")
         verdict = await self._engine.ask(entity, given, operation, payload, cause)
-        if type(given) is ConsentChanged and not verdict.replayed:
-            await self._consented(ident_of(entity), given.consent)
+        if type(given) is ConsentChanged:
+            await self._consented(AccountId(ident_of(entity)))
         return msgspec.structs.replace(verdict, incarnation=self._incarnation)
 
     async def enrol(self, device: str, request: EnrolRequest) -> Enrolled:
         """Makes a device known. Whoever is in the store already hears of it at once."""
-        if request.account.startswith(("subject-", "till-")):
-            raise Nonsense(
-                "Accounts that begin with 'subject-' or 'till-' are the store's own. Choose another id."
-            )
-        row = Enrolled(
-            token=self._roster.token(device),
-            subject=request.subject,
-            account=request.account,
-            name=request.name,
-            member=bool(request.account),
-            tier=request.tier,
-            consent=request.consent,
-        )
+        _check_enrolment(request)
+        row = self._enrolled(device, request)
         try:
             await self._engine.record(Beside(enrolled=(row,)))
         except CommitFailed as error:
@@ -118,15 +114,44 @@ class StoreDoor:
             await self.ask(shopper, identified(row), "", row.subject)
         return row
 
-    async def _consented(self, account: str, consent: tuple[str, ...]) -> None:
-        """The roster follows, and so does the visit: its next decision must not use the consent of before."""
-        row = self._roster.resolve(account)
-        if row is None or row.account != account:
+    def _enrolled(self, device: str, request: EnrolRequest) -> Enrolled:
+        """The roster's row. What a further device of a known member leaves out is as the member has it."""
+        row = Enrolled(
+            token=self._roster.token(device),
+            subject=request.subject,
+            account=request.account,
+            name=request.name,
+            member=bool(request.account),
+            tier=request.tier,
+            consent=request.consent,
+        )
+        known = self._roster.resolve(request.account) if request.account else None
+        if known is None or known.account != request.account:
+            return row
+        return replace(
+            row,
+            name=request.name or known.name,
+            tier=known.tier if request.tier == "base" else request.tier,
+            consent=request.consent or known.consent,
+            segments=known.segments,
+        )
+
+    async def _consented(self, account: AccountId) -> None:
+        """The roster follows, and so does the visit: its next decision must not use the consent of before.
+
+        What the account allows now counts, not what was sent: a repeat may be older than that.
+        """
+        consent = self.consent(account)
+        rows = self._roster.rows_of(account)
+        changed = tuple(replace(one, consent=consent) for one in rows if set(one.consent) != set(consent))
+        if not changed:
             return
-        changed = tuple(replace(one, consent=consent) for one in self._roster.rows_of(account))
-        await self._engine.record(Beside(enrolled=changed))
+        try:
+            await self._engine.record(Beside(enrolled=changed))
+        except CommitFailed as error:
+            raise NotNow(f"Your choice stands, the roster does not follow yet: {error.reason}.") from None
         self._roster.add(changed)
-        for one in changed:
+        for one in {one.subject: one for one in changed}.values():
             if (shopper := key("shopper", one.subject)) in self._now.shoppers:
                 await self.ask(shopper, identified(one), "", consent)
 
@@ -196,9 +221,11 @@ class StoreDoor:
     def console(self) -> ConsoleSnapshot:
         """The store as it is now."""
         about = self.store()
+        now_ms = self._clock.now_ms()
+        self._now.turn_to(self._clock.local(now_ms).day)
         return snapshot(
             self._now,
-            self._clock.now_ms(),
+            now_ms,
             self._incarnation,
             about.store,
             about.link,
@@ -331,3 +358,22 @@ class StoreDoor:
                 )
             )
         return tuple(troubles)
+
+
+def _check_enrolment(request: EnrolRequest) -> None:
+    """What a member is called goes into topics and onto every screen: bounded, and of the right characters."""
+    if request.account.startswith(OWN_ACCOUNTS):
+        raise Nonsense(
+            f"Accounts that begin with {', '.join(OWN_ACCOUNTS)} are the store's own. Choose another id."
+        )
+    for what, text in (("account", request.account), ("tier", request.tier), *_purposes(request)):
+        if text and not is_safe_id(text):
+            raise Nonsense(f"`{what}` is 1 to 128 characters without white space, '/', '+' or '#'.")
+    if len(request.name) > NAME_LENGTH_MAX:
+        raise Nonsense(f"`name` is at most {NAME_LENGTH_MAX} characters.")
+
+
+def _purposes(request: EnrolRequest) -> list[tuple[str, str]]:
+    if len(request.consent) > PURPOSES_MAX:
+        raise Nonsense(f"`consent` names at most {PURPOSES_MAX} purposes.")
+    return [("consent", purpose) for purpose in request.consent]

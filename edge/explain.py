@@ -9,12 +9,13 @@ from pathlib import Path
 from time import perf_counter
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from edge.db import facts as fact_rows
 from edge.db import inbound, journal, open_for_reading
 from edge.db.rows import JournalRow
-from edge.replay import journal_digest, replay
+from edge.replay import THREW, journal_digest, replay
 from edge.settings import Settings
 from protocols.decisions import Checked, Considered, Decision
 
@@ -37,10 +38,13 @@ def show_decision(settings: Settings, seq: int, console: Console) -> int:
     found = replay(rows, fact_rows.history(connection), frozenset((seq,)))
     whole = (found.decisions.get(seq) or [views[0].decision])[0]
     cause = views[0].cause
-    console.print(f"[bold]{whole.summary}[/bold]")
-    console.print(f"turn {seq}, {whole.trigger.replace('_', ' ')}, {whole.where}", highlight=False)
+    # Names are strangers' words: they are printed as they are, never as markup.
+    console.print(f"[bold]{escape(whole.summary)}[/bold]")
+    console.print(
+        f"turn {seq}, {whole.trigger.replace('_', ' ')}, {whole.where}", highlight=False, markup=False
+    )
     named = cause.operation or f"{cause.scanner} heard {cause.subject}"
-    console.print(f"cause: {named}, {cause.arrived_us} µs", highlight=False)
+    console.print(f"cause: {named}, {cause.arrived_us} µs", highlight=False, markup=False)
     console.print(_table(whole))
     console.print(f"{whole.considered_count} considered, {whole.could_not_fire} could not fire")
     same = not any(one.seq == seq for one in found.differences)
@@ -55,7 +59,9 @@ def show_parked(settings: Settings, reference: int, console: Console) -> int:
         return 2
     for row in inbound.parked(connection, 10_000):
         if row.reference == reference:
-            console.print(f"[bold]{row.given.key}[/bold] could not take {type(row.given.input).__name__}")
+            console.print(
+                f"[bold]{escape(row.given.key)}[/bold] could not take {type(row.given.input).__name__}"
+            )
             console.print(repr(row.given.input), highlight=False, markup=False)
             console.print(row.state.decode(errors="replace"), highlight=False, markup=False)
             console.print(row.trace, highlight=False, markup=False)
@@ -81,7 +87,8 @@ def replay_journal(settings: Settings, after: int, limit: int, console: Console)
     if found.skipped:
         console.print(f"{found.skipped} turns skipped: their entity was loaded before turn {after + 1}")
     for one in found.differences[:20]:
-        console.print(f"  turn {one.seq} of {one.key}: {one.journal.hex()} became {one.replayed.hex()}")
+        became = "an error" if one.replayed == THREW else one.replayed.hex()
+        console.print(f"  turn {one.seq} of {one.key}: {one.journal.hex()} became {became}", markup=False)
     if not found.skipped:
         console.print(f"journal {journal_digest(rows)}", highlight=False)
     console.print(f"replay  {found.digest}", highlight=False)
@@ -92,14 +99,14 @@ def _open(settings: Settings, console: Console):  # type: ignore[no-untyped-def]
     try:
         return open_for_reading(Path(settings.store.data)).conn
     except FileNotFoundError as error:
-        console.print(f"{error}. Start the store once, or name its settings with --settings.")
+        console.print(f"{error}. Start the store once, or name its settings with --settings.", markup=False)
         return None
 
 
 def _show_newest(connection, console: Console) -> int:  # type: ignore[no-untyped-def]
     table = Table("turn", "trigger", "decision", box=None, pad_edge=False)
     for view in journal.decisions(connection, 20, None):
-        table.add_row(str(view.seq), view.decision.trigger.replace("_", " "), view.decision.summary)
+        table.add_row(str(view.seq), view.decision.trigger.replace("_", " "), escape(view.decision.summary))
     console.print(table)
     console.print("Why: endcap-store explain TURN")
     return 0
@@ -108,7 +115,7 @@ def _show_newest(connection, console: Console) -> int:  # type: ignore[no-untype
 def _table(decision: Decision) -> Table:
     table = Table("campaign", "condition", "saw", "wanted", box=None, pad_edge=False)
     for one in decision.considered:
-        table.add_row(*_row(one, is_nearest=one == decision.nearest_miss))
+        table.add_row(*map(escape, _row(one, is_nearest=one == decision.nearest_miss)))
     return table
 
 

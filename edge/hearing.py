@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from actors.facts import Facts
 from edge.engine import Engine
 from edge.inbox import Item
 from edge.links import Incoming
@@ -20,7 +21,6 @@ from protocols import devices
 from protocols.cells import Heard, Weighed
 from protocols.devices import RawWeight, Reading, RegionCrossed, ScannerSeen, Sighting, Weight
 from protocols.errors import Nonsense, NotNow, TooLarge
-from protocols.facts import ShelfPlace
 from protocols.ids import ZoneId, key
 from protocols.inputs import Cause, Given, ZoneEntered, ZoneLeft
 
@@ -33,6 +33,9 @@ PASSERS_MAX = 50_000
 PASSER_QUIET_MS = 60_000
 """An unknown device not heard for so long is not counted any more."""
 
+SCANNERS_MAX = 2_000
+"""Gateways remembered by name. A topic may name any; above it only those of the floor are."""
+
 
 class Hearing:
     """Everything that arrives over MQTT from devices. Never raises: a stranger's bytes are never fatal."""
@@ -42,10 +45,10 @@ class Hearing:
         engine: Engine,
         roster: Roster,
         clock: Clock,
-        shelves: Callable[[], Mapping[str, ShelfPlace]],
+        facts: Callable[[], Facts],
         salt: bytes,
     ) -> None:
-        self._engine, self._roster, self._clock, self._shelves = engine, roster, clock, shelves
+        self._engine, self._roster, self._clock, self._facts = engine, roster, clock, facts
         self._salt = salt
         self._passers: dict[bytes, tuple[str, int]] = {}
         self.sightings = 0
@@ -83,6 +86,8 @@ class Hearing:
         match reading:
             case Sighting():
                 self._sighted(reading, arrived_us)
+            case Weight() if reading.shelf not in self._facts().shelves:
+                self.refused["endcap", "no_such_shelf"] += 1
             case Weight():
                 self._engine.weigh(
                     Weighed(key("shelf", reading.shelf), reading.grams, reading.at_ms, arrived_us)
@@ -90,15 +95,13 @@ class Hearing:
             case RawWeight():
                 self._raw_weight(reading, arrived_us)
             case ScannerSeen():
-                self.scanners[reading.scanner] = reading.at_ms
-                (self.silent.discard if reading.online else self.silent.add)(reading.scanner)
+                self._gateway(reading.scanner, reading.at_ms, online=reading.online)
             case RegionCrossed():
                 self._crossed(reading, arrived_us)
 
     def _sighted(self, sighting: Sighting, arrived_us: int) -> None:
         self.sightings += 1
-        self.scanners[sighting.scanner] = sighting.at_ms
-        self.silent.discard(sighting.scanner)
+        self._gateway(sighting.scanner, sighting.at_ms, online=True)
         if sighting.age_ms:
             before = sighting.age_ms if self.gateway_age_ms is None else self.gateway_age_ms
             self.gateway_age_ms = before + 0.01 * (sighting.age_ms - before)
@@ -114,6 +117,14 @@ class Hearing:
         shopper = key("shopper", carrier.subject)
         self._engine.hear(Heard(shopper, sighting.scanner, rssi_dbm, sighting.at_ms, arrived_us))
 
+    def _gateway(self, scanner: str, at_ms: int, *, online: bool) -> None:
+        """A gateway was heard of. Names come from strangers' topics, so their number has a limit."""
+        is_new = scanner not in self.scanners and scanner not in self._facts().scanners
+        if is_new and len(self.scanners) >= SCANNERS_MAX:
+            return
+        self.scanners[scanner] = at_ms
+        (self.silent.discard if online else self.silent.add)(scanner)
+
     def _pass(self, sighting: Sighting) -> None:
         day = self._clock.local(sighting.at_ms).day.encode()
         who = hmac.new(self._salt + day, sighting.device.encode(), hashlib.sha256).digest()[:8]
@@ -122,7 +133,7 @@ class Hearing:
 
     def _raw_weight(self, reading: RawWeight, arrived_us: int) -> None:
         scales = (
-            (shelf, place) for shelf, place in self._shelves().items() if place.scale == reading.scanner
+            (shelf, place) for shelf, place in self._facts().shelves.items() if place.scale == reading.scanner
         )
         shelf, place = next(scales, ("", None))
         if place is None:
@@ -139,7 +150,10 @@ class Hearing:
         carrier = self._roster.carrier(crossed.device)
         if carrier is None:
             return
-        zone = ZoneId(crossed.region)
+        zone = self._zone_named(crossed.region)
+        if zone is None:  # a phone has regions of its own, such as its home: they are no business of ours
+            self.refused["owntracks", "no_such_zone"] += 1
+            return
         given = ZoneEntered(zone, 100) if crossed.entered else ZoneLeft(zone)
         shopper = key("shopper", carrier.subject)
         cause = Cause(arrived_us, scanner=f"region {zone}", subject=carrier.subject)
@@ -149,3 +163,10 @@ class Hearing:
             self._engine.submit(Item(Given(shopper, ident, given, cause, crossed.at_ms, local)))
         except NotNow:
             self.refused["owntracks", "not_now"] += 1
+
+    def _zone_named(self, region: str) -> ZoneId | None:
+        """The zone that a phone's region means, by its id or its name."""
+        zones = self._facts().zones
+        if region in zones:
+            return ZoneId(region)
+        return next((ZoneId(zone) for zone, place in zones.items() if place.name == region), None)

@@ -132,6 +132,12 @@ class Inbox:
         self._weighed[weighed.key] = weighed
         self.arrived.set()
 
+    def weigh_again(self, readings: Iterable[Weighed]) -> None:
+        """Readings that were taken in vain wait again, unless a newer one of their scale does."""
+        for weighed in readings:
+            if weighed.key not in self._weighed:
+                self.weigh(weighed)
+
     def take(self, telemetry_max: int) -> Work:
         """The next batch: what is taken again, then owed rows, then money, then up to `telemetry_max` readings."""
         work = Work()

@@ -58,7 +58,13 @@ def _links(store: Store) -> Iterable[Figure]:
         yield "endcap_link_up", "1 while the link is up", float(link.state == "up"), lane
         yield "endcap_link_received_total", "Messages received", float(link.counts.received), lane
         yield "endcap_link_published_total", "Messages published", float(link.counts.published), lane
-        yield "endcap_link_dropped_total", "Messages dropped while down", float(link.counts.dropped), lane
+        yield "endcap_link_dropped_total", "Messages not taken by the link", float(link.counts.dropped), lane
+        yield (
+            "endcap_link_refused_total",
+            "Messages that cannot be read or sent",
+            float(link.counts.refused),
+            lane,
+        )
     for stream, waiting in store.db.backlog().items():
         yield "endcap_backlog", "Records that head office has not applied", float(waiting), {"stream": stream}
     if store.sync is not None:

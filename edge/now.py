@@ -70,7 +70,7 @@ class Now:
         self.learn(version, facts)
         for load in loads:
             if load.key.startswith("shopper:"):
-                self.shoppers[load.key] = shoppers.decode(load.state)
+                self._visited(load.key, load.state)
         self.decisions.extend(reversed(decisions))
         for sale in sales:
             if sale.day == day:
@@ -100,9 +100,7 @@ class Now:
                         DecisionView(seq, given.at_ms, took_us, effect.decision, given.cause)
                     )
                 elif type(effect) is Post and type(effect.entry) is SalePosted:
-                    if given.local.day != self.day:
-                        self.day = given.local.day
-                        self.tills.clear()
+                    self.turn_to(given.local.day)
                     self._sold(effect.entry.till, effect.entry.total_minor)
 
     def move(self, positions: Iterable[Position]) -> None:
@@ -119,12 +117,19 @@ class Now:
         self.screens[sign] = Shown(command, now_ms, before.heard_ms if before else 0)
         return command
 
+    def turn_to(self, day: str) -> None:
+        """A new business day begins the tills' sums anew. Days have ISO names, so a later one is greater."""
+        if day > self.day:
+            self.day = day
+            self.tills.clear()
+
     def _visited(self, key: Key, state: bytes | None) -> None:
-        if state is None:
+        shopper = None if state is None else shoppers.decode(state)
+        if shopper is None or not shopper.visit:  # gone, or told something after it had left
             self.shoppers.pop(key, None)
             self.positions.pop(key, None)
         else:
-            self.shoppers[key] = shoppers.decode(state)
+            self.shoppers[key] = shopper
 
     def _sold(self, till: str, total_minor: int) -> None:
         today = self.tills.setdefault(till, TillToday())

@@ -1,46 +1,56 @@
 """After the commit: what screens, phones and the console are told. Level-triggered, from saved state alone.
 
 `Show` and `Notify` only say that there is something newer; the message is made from the state that was
-committed, names the oldest cause that it answers, and replaces the one before. When the broker comes back,
-everything that stands is sent again. Soft state: who was sent what.
+committed, names the oldest cause that it answers, and replaces the one before. What the broker could not take is
+sent as soon as it can, and when it comes back everything that stands is sent again. Soft state: what stands.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from actors import account as accounts
 from actors.concluded import is_timed
+from actors.shopper import Shopper
 from edge.links import LinkState, MqttLink
 from edge.measures import Measures
 from edge.now import Now
-from edge.ports import Clock, Committed, Group, TakenTurn
+from edge.ports import Clock, Committed, Group, SavedEntity
 from edge.web.channels import Channels
 from edge.web.ports import phone_channel, screen_channel
 from protocols import topics
-from protocols.api import PresenceView, Wallet
+from protocols.api import OccupancyView, PresenceView, Wallet
 from protocols.cells import Position
 from protocols.codec import to_json
-from protocols.effects import Decide, Emit, Notify, Post, SalePosted, Show
-from protocols.ids import UNKNOWN_ZONE, ident_of
-from protocols.inputs import Cause, VisitEnded, ZoneEntered, ZoneLeft
+from protocols.effects import Decide, Emit, Know, Notify, Post, SalePosted, Show
+from protocols.ids import Key, ident_of, key
+from protocols.inputs import Cause, Given, VisitEnded, ZoneEntered, ZoneLeft
+
+STANDING_MAX = 50_000
+"""Topics whose newest message is kept to be sent again. Beyond it the longest unchanged is left to the broker."""
+
+_MOVES = (ZoneEntered, ZoneLeft, VisitEnded)
 
 
 @dataclass(slots=True)
 class _Newer:
-    """Something newer for one sign or account: the last turn that said so, and the oldest cause behind it."""
+    """Something newer for one sign, account, subject or zone: the last turn that said so, the oldest cause behind it.
 
-    taken: TakenTurn
+    `ident` is the input of that oldest cause.
+    """
+
     seq: int
     cause: Cause
+    ident: str
     causes: int = 1
 
-    def also(self, taken: TakenTurn, seq: int) -> None:
-        self.taken, self.seq = taken, seq
+    def also(self, given: Given, seq: int) -> None:
+        self.seq = seq
         self.causes += 1
-        if taken.turn.given.cause.arrived_us < self.cause.arrived_us:
-            self.cause = taken.turn.given.cause
+        if given.cause.arrived_us < self.cause.arrived_us:
+            self.cause, self.ident = given.cause, given.id
 
     def answered(self) -> Cause:
         """The oldest cause, and how many more."""
@@ -61,9 +71,13 @@ class StoreOutward:
     ) -> None:
         self._store, self._now, self._clock = store, now, clock
         self._channels, self._measures = channels, measures
+        self._standing: OrderedDict[str, bytes] = OrderedDict()
+        self._unsent: dict[str, None] = {}
         self.link: MqttLink | None = None
         self.nudge: Callable[[], None] = _nobody
         self.wallets_sent = self.screens_sent = self.causes_answered = 0
+
+    # --- after a commit
 
     def committed(self, group: Group, committed: Committed, stepped_us: int, commit_us: int) -> None:
         """Sends what the group made newer."""
@@ -71,37 +85,100 @@ class StoreOutward:
         self._now.fold(group, committed, began_us)
         shows: dict[str, _Newer] = {}
         notifies: dict[str, _Newer] = {}
+        moves: dict[str, _Newer] = {}
+        crowds: dict[str, _Newer] = {}
         has_records = False
         for taken, seq in zip(group.turns, committed.seqs, strict=True):
+            given = taken.turn.given
             for effect in taken.turn.effects:
                 kind = type(effect)
                 if kind is Show:
-                    _newer(shows, effect.sign, taken, seq)  # type: ignore[union-attr]
+                    _newer(shows, effect.sign, given, seq)  # type: ignore[union-attr]
                 elif kind is Notify:
-                    _newer(notifies, effect.account, taken, seq)  # type: ignore[union-attr]
+                    _newer(notifies, effect.account, given, seq)  # type: ignore[union-attr]
+                elif kind is Know and effect.book == "occupancy":  # type: ignore[union-attr]
+                    _newer(crowds, effect.key, given, seq)  # type: ignore[union-attr]
                 elif kind is Emit:
                     has_records = True
                 elif kind is Decide:
                     self._measures.decisions.add(began_us // 1000)
                 elif kind is Post and type(effect.entry) is SalePosted:  # type: ignore[union-attr]
                     self._measures.sold(began_us // 1000)
-            self._presence(taken, seq)
-        versions = {saved.key: saved.base_version + saved.turns for saved in group.saved}
+            if type(given.input) in _MOVES:
+                _newer(moves, given.key, given, seq)
+        saved = {saved.key: saved for saved in group.saved}
         for sign, newer in shows.items():
-            self._show(sign, newer)
+            self._show(sign, newer, saved.get(key("sign", sign)))
             self._measured(newer, stepped_us, commit_us, began_us)
         for account, newer in notifies.items():
-            self._notify(account, newer, versions.get(newer.taken.turn.given.key, 0))
+            self._notify(account, newer, saved.get(key("account", account)))
             self._measured(newer, stepped_us, commit_us, began_us)
-        for fact in committed.facts:
-            if fact.book == "occupancy":
-                self._publish(topics.occupancy(self._store, fact.key), fact.value, retain=True)
+        for subject, newer in moves.items():
+            self.present_now(Key(subject), self._now.shoppers.get(Key(subject)), newer.answered())
+        for zone, newer in crowds.items():
+            self.crowd_now(zone, newer.answered(), newer.seq)
         if has_records:
             self.nudge()
 
     def positions(self, positions: Sequence[Position]) -> None:
         """Dots for the console."""
         self._now.move(positions)
+
+    def _show(self, sign: str, newer: _Newer, saved: SavedEntity | None) -> None:
+        if saved is None or saved.state is None:
+            return
+        message = self.show_now(sign, saved.state, newer.answered(), newer.seq)
+        self._channels.publish(screen_channel(sign), message)
+        self.screens_sent += 1
+
+    def _notify(self, account: str, newer: _Newer, saved: SavedEntity | None) -> None:
+        if saved is None or saved.state is None:
+            return
+        version = saved.base_version + saved.turns
+        message = self.wallet_now(account, saved.state, version, newer.answered(), newer.seq)
+        self._channels.publish(phone_channel(account), message)
+        self.wallets_sent += 1
+
+    def _measured(self, newer: _Newer, stepped_us: int, commit_us: int, began_us: int) -> None:
+        self.causes_answered += newer.causes
+        now_us = self._clock.now_us()
+        arrived_us = newer.cause.arrived_us
+        # What time alone concluded (a hold that ended, a silence) waited on purpose: it is no latency of ours.
+        if arrived_us and not is_timed(newer.ident):
+            self._measures.answered(
+                now_us // 1000, max(0, now_us - arrived_us), stepped_us, commit_us, max(0, now_us - began_us)
+            )
+
+    # --- what stands, from saved state: after a commit, and at start
+
+    def show_now(self, sign: str, state: bytes, cause: Cause, seq: int) -> bytes:
+        """What a sign shows; gives the message."""
+        command = to_json(self._now.show(sign, state, cause, seq, self._clock.now_ms()))
+        self._stands(topics.screen(self._store, sign), command)
+        return command
+
+    def wallet_now(self, account: str, state: bytes, version: int, cause: Cause, seq: int) -> bytes:
+        """What an account's phone shows; gives the message."""
+        wallet = to_json(wallet_of(account, state, version, cause, seq))
+        self._stands(topics.phone(self._store, account), wallet)
+        return wallet
+
+    def present_now(self, entity: Key, shopper: Shopper | None, cause: Cause) -> None:
+        """Where a subject is. An empty retained message takes the topic away: nobody is there any more."""
+        message = b""
+        if shopper is not None:
+            since_ms = shopper.zone_entered_at_ms
+            message = to_json(PresenceView(shopper.subject, shopper.zone, shopper.zone_p, since_ms, cause))
+        self._stands(topics.presence(self._store, ident_of(entity)), message)
+
+    def crowd_now(self, zone: str, cause: Cause, seq: int) -> None:
+        """How many people a zone holds."""
+        counted = self._now.facts.occupancy.get(zone)
+        if counted is not None:
+            view = OccupancyView(zone, counted.shoppers, counted.members, cause, seq)
+            self._stands(topics.occupancy(self._store, zone), to_json(view))
+
+    # --- the broker
 
     def link_state(self, state: LinkState) -> None:
         """Called by the link: whoever came back is behind."""
@@ -110,71 +187,35 @@ class StoreOutward:
 
     def send_again(self) -> None:
         """The broker is back: everything that stands is published again, retained."""
-        self._publish(topics.engine_state(self._store), b"online", retain=True)
-        for sign, shown in self._now.screens.items():
-            self._publish(topics.screen(self._store, sign), to_json(shown.command), retain=True)
-        for zone, occupancy in self._now.facts.occupancy.items():
-            self._publish(topics.occupancy(self._store, zone), to_json(occupancy), retain=True)
-        for shopper in self._now.shoppers.values():
-            view = PresenceView(
-                shopper.subject, shopper.zone, shopper.zone_p, shopper.zone_entered_at_ms, Cause(0)
-            )
-            self._publish(topics.presence(self._store, shopper.subject), to_json(view), retain=True)
+        self._stands(topics.engine_state(self._store), b"online")
+        self._unsent = dict.fromkeys(self._standing)
+        self.catch_up()
 
-    def show_now(self, sign: str, state: bytes, cause: Cause, seq: int) -> None:
-        """At start: what a sign showed before goes to its screen again."""
-        command = self._now.show(sign, state, cause, seq, self._clock.now_ms())
-        self._publish(topics.screen(self._store, sign), to_json(command), retain=True)
-
-    def _show(self, sign: str, newer: _Newer) -> None:
-        state = newer.taken.turn.state
-        if state is None:
-            return
-        command = self._now.show(sign, state, newer.answered(), newer.seq, self._clock.now_ms())
-        message = to_json(command)
-        self._publish(topics.screen(self._store, sign), message, retain=True)
-        self._channels.publish(screen_channel(sign), message)
-        self.screens_sent += 1
-
-    def _notify(self, account: str, newer: _Newer, version: int) -> None:
-        state = newer.taken.turn.state
-        if state is None:
-            return
-        message = to_json(accounts.wallet(accounts.decode(state), version, newer.answered(), newer.seq))
-        self._publish(topics.phone(self._store, account), message, retain=True)
-        self._channels.publish(phone_channel(account), message)
-        self.wallets_sent += 1
-
-    def _presence(self, taken: TakenTurn, seq: int) -> None:
-        given = taken.turn.given
-        match given.input:
-            case ZoneEntered():
-                view = PresenceView(
-                    ident_of(given.key), given.input.zone, given.input.p, given.at_ms, given.cause
-                )
-            case ZoneLeft():
-                view = PresenceView(ident_of(given.key), UNKNOWN_ZONE, 0, given.at_ms, given.cause)
-            case VisitEnded():
-                # An empty retained message takes the topic away: nobody is there any more.
-                self._publish(topics.presence(self._store, ident_of(given.key)), b"", retain=True)
+    def catch_up(self) -> None:
+        """Sends what the broker could not take, as far as it can now. Call it a few times a second."""
+        for topic in list(self._unsent):
+            if not self._publish(topic):
                 return
-            case _:
-                return
-        self._publish(topics.presence(self._store, view.subject), to_json(view), retain=True)
 
-    def _measured(self, newer: _Newer, stepped_us: int, commit_us: int, began_us: int) -> None:
-        self.causes_answered += newer.causes
-        now_us = self._clock.now_us()
-        arrived_us = newer.cause.arrived_us
-        # What time alone concluded (a hold that ended, a silence) waited on purpose: it is no latency of ours.
-        if arrived_us and not is_timed(newer.taken.turn.given.id):
-            self._measures.answered(
-                now_us // 1000, max(0, now_us - arrived_us), stepped_us, commit_us, max(0, now_us - began_us)
-            )
+    def _stands(self, topic: str, payload: bytes) -> None:
+        self._standing[topic] = payload
+        self._standing.move_to_end(topic)
+        self._unsent[topic] = None
+        if len(self._standing) > STANDING_MAX:
+            left, _ = self._standing.popitem(last=False)
+            self._unsent.pop(left, None)
+        self._publish(topic)
 
-    def _publish(self, topic: str, payload: bytes, *, retain: bool) -> None:
-        if self.link is not None:
-            self.link.publish(topic, payload, retain=retain)
+    def _publish(self, topic: str) -> bool:
+        payload = self._standing[topic]
+        if self.link is None or self.link.state != "up":
+            return False
+        if not self.link.publish(topic, payload, retain=True):
+            return False
+        del self._unsent[topic]
+        if not payload:
+            del self._standing[topic]
+        return True
 
 
 def wallet_of(account: str, state: bytes, version: int, cause: Cause, seq: int) -> Wallet:
@@ -186,8 +227,8 @@ def _nobody() -> None:
     """Nobody waits for records: this store stands alone."""
 
 
-def _newer(found: dict[str, _Newer], name: str, taken: TakenTurn, seq: int) -> None:
+def _newer(found: dict[str, _Newer], name: str, given: Given, seq: int) -> None:
     if name in found:
-        found[name].also(taken, seq)
+        found[name].also(given, seq)
     else:
-        found[name] = _Newer(taken, seq, taken.turn.given.cause)
+        found[name] = _Newer(seq, given.cause, given.id)

@@ -22,7 +22,10 @@ from protocols.facts import Fact
 from protocols.ids import Key, ident_of, kind_of
 
 DIFFERENCES_MAX = 100
-"""Turns that are named when they differ; more are only counted."""
+"""Turns that are named when they differ; more are only counted, save those that somebody asked for."""
+
+THREW = b"threw"
+"""Stands for the digest of a step that threw in the replay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +103,17 @@ def _replay_row(
         return
     facts.pools = row.pools
     facts.explained = [] if explain else None
-    after, effects = behaviour.step(held[key], row.given, facts)
+    found.turns += 1
+    try:
+        after, effects = behaviour.step(held[key], row.given, facts)
+    except Exception:  # it went well once: the code or its facts are others now, and that is what is asked
+        _differs(found, row, THREW, always=explain)
+        del held[key]
+        return
     encoded = None if after is None else to_json(after)
     digest = digest_of(encoded, effects)
-    found.turns += 1
     if digest != row.digest:
-        found.differing += 1
-        if len(found.differences) < DIFFERENCES_MAX:
-            found.differences.append(Difference(row.seq, key, row.digest, digest))
+        _differs(found, row, digest, always=explain)
     if facts.explained is not None:
         found.decisions[row.seq] = facts.explained
     chains[key] = _link(chains.get(key, b""), digest)
@@ -116,6 +122,12 @@ def _replay_row(
         del held[key]
     else:
         held[key] = after
+
+
+def _differs(found: Replayed, row: JournalRow, digest: bytes, *, always: bool) -> None:
+    found.differing += 1
+    if always or len(found.differences) < DIFFERENCES_MAX:
+        found.differences.append(Difference(row.seq, row.given.key, row.digest, digest))
 
 
 def _link(before: bytes, digest: bytes) -> bytes:

@@ -64,9 +64,13 @@ class Roster:
         """The row of a subject."""
         return self._by_subject.get(subject)
 
+    def row(self, token: bytes) -> Enrolled | None:
+        """The row of a device or card, by its keyed hash."""
+        return self._by_token.get(token)
+
     def rows_of(self, account: str) -> list[Enrolled]:
-        """Every device and card of an account."""
-        return [row for row in self._by_token.values() if row.account == account]
+        """Every device and card of an account, a subject's own one (`subject-…`) included."""
+        return [row for row in self._by_token.values() if account_of(row) == account]
 
     def resolve(self, card: str) -> Enrolled | None:
         """Who is meant by a card, a device, a subject or an account; None if nobody here is."""
@@ -80,6 +84,11 @@ class Roster:
         if key.startswith("account:") and (row := self._by_account.get(ident)):
             return (MemberKnown(row.name, row.tier, row.consent, row.segments),)
         return ()
+
+
+def account_of(row: Enrolled) -> str:
+    """The account that holds what the row's carrier is offered: the member's, else the subject's own."""
+    return row.account or f"subject-{row.subject}"
 
 
 def identified(row: Enrolled) -> Identified:

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import hashlib
+import socket
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import structlog
 
+from edge.book_members import Member
 from edge.books import Books, BooksWrong, changed, read_books
 from edge.bootstrap import Store
 from edge.inbox import Beside
@@ -22,8 +27,8 @@ from edge.ports import CommitFailed, Enrolled
 from edge.web.app import build_app, listen, serve
 from edge.web.ports import CONSOLE, STORE
 from protocols.codec import to_json
-from protocols.errors import NotNow
-from protocols.ids import ident_of, key
+from protocols.errors import NotNow, Parked
+from protocols.ids import Key, ident_of, key
 from protocols.inputs import BalanceKnown, Cause, ClockSet, SignStarted
 
 CONSOLE_EVERY_S = 0.5
@@ -35,8 +40,14 @@ LOOK_EVERY_S = 1.0
 IDLE_TURNS_MAX = 50
 """Fewer turns than this since the last look: the store is idle enough to prune a few rows."""
 
-CLOCK_SET_MAX = 10_000
-"""Entities with a deadline that are told of a set clock at once."""
+CLOCK_SET_MAX = 1_000
+"""Entities that are told of a set clock at once: fewer than a lane of money holds."""
+
+RECENT_TURNS = 1_000
+"""Turns before a stop whose messages may not have reached the broker: more than all groups under way make."""
+
+MEMBERS_NOTE = "books/members"
+"""Which members file the roster was last taken from, by its hash."""
 
 log = structlog.get_logger("edge.runtime")
 
@@ -49,16 +60,16 @@ class Runtime:
         self.ready = asyncio.Event()
         self.stop = asyncio.Event()
         self.port = store.settings.http.port
-        self._stamp: tuple[float, ...] = ()
+        self._stamp: Stamp = ()
+        self._books: Books | None = None
+        self._is_begun = False
 
     async def run(self) -> None:
         """Runs until `stop` is set. Raises what ended it otherwise (edge.ports.Fenced, a damaged file)."""
         store = self._store
-        listening = listen(store.settings.http.host, store.settings.http.port)
+        listening = _listen(store.settings.http.host, store.settings.http.port)
         self.port = listening.getsockname()[1]
-        books = self._read_books()
-        if books is not None:
-            await self._learn(books)
+        await self._take_books()
         self._remember()
         store.measures.expose(lambda: figures(store))
         app = build_app(store.door, store.settings, store.measures.registry)
@@ -77,7 +88,7 @@ class Runtime:
                     running.append(tasks.create_task(store.sync.up.run(), name="sync up"))
                     running.append(tasks.create_task(store.sync.down.run(), name="sync down"))
                 store.door.is_ready, store.door.detail = True, ""
-                await self._first_turns(books)
+                await self._first_turns()
                 self.ready.set()
                 await store.cells.start()
                 await self.stop.wait()
@@ -90,16 +101,30 @@ class Runtime:
 
     # --- the store's files
 
+    async def _take_books(self) -> None:
+        """Reads the store's files and takes in what is new; on any trouble the books in the database stand."""
+        books = self._read_books()
+        if books is None:
+            return
+        try:
+            await self._learn(books)
+        except CommitFailed as error:
+            if not self._store.db.facts()[1]:
+                raise
+            log.error("books_not_taken", why=error.reason)
+            self._stamp = ()  # the next look tries again
+        else:
+            self._books, self._is_begun = books, False
+
     def _read_books(self) -> Books | None:
-        """The files, or None if there are none and the database has books already."""
+        """The files, or None if they hold errors and the database has books already."""
         folder = Path(self._store.settings.store.books)
         self._stamp = _stamp(folder)
         day = self._store.clock.local(self._store.clock.now_ms()).day
-        has_books = bool(self._store.db.facts()[1])
         try:
             books = read_books(folder, day)
         except BooksWrong as error:
-            if not has_books:
+            if not self._store.db.facts()[1]:
                 raise
             # The books in the database still stand, so the store opens; the files are for a person to mend.
             log.error("books_wrong", problems=[str(problem) for problem in error.problems])
@@ -113,30 +138,49 @@ class Runtime:
         store = self._store
         _, facts = store.db.facts()
         known = changed(facts, books.knows)
-        rows = tuple(row for row in self._roster_rows(books) if store.roster.subject(row.subject) != row)
+        said = to_json(books.members) + store.roster.token("")  # under another key all tokens are others
+        hashed = hashlib.blake2b(said, digest_size=16).hexdigest()
+        # A members file that nobody touched says nothing new: what was learned since stands.
+        is_new = store.db.noted(MEMBERS_NOTE) != hashed
+        rows = tuple(self._roster_rows(books)) if is_new else ()
         if known or rows:
             await store.engine.record(Beside(known=tuple(known), enrolled=rows))
             store.roster.add(rows)
             log.info("books_swapped", facts=len(known), roster=len(rows))
+        if is_new:
+            await store.db.note(MEMBERS_NOTE, hashed)
 
     def _roster_rows(self, books: Books) -> Iterable[Enrolled]:
+        """Rows of the members file that differ from the roster's.
+
+        Consent is the file's only at first: once a device is known, its carrier alone changes it.
+        """
+        roster = self._store.roster
         for member in books.members:
             for carried in (*member.devices, *member.cards):
-                yield Enrolled(
-                    token=self._store.roster.token(carried),
+                token = roster.token(carried)
+                known = roster.row(token)
+                same = known is not None and (known.subject, known.account) == (
+                    member.subject,
+                    member.account,
+                )
+                row = Enrolled(
+                    token=token,
                     subject=member.subject,
                     account=member.account,
                     name=member.name,
                     member=member.member,
                     tier=member.tier,
-                    consent=member.consent,
+                    consent=known.consent if known is not None and same else member.consent,
                     segments=member.segments,
                 )
+                if row != known:
+                    yield row
 
     # --- start
 
     def _remember(self) -> None:
-        """Fills what the pages look at from the database."""
+        """Fills what the pages look at, and what stands outside, from the database."""
         store = self._store
         version, facts = store.db.facts()
         loads = [load for one in store.db.keys("shopper") if (load := store.db.load(one)) is not None]
@@ -146,24 +190,51 @@ class Runtime:
         seq = store.db.identity().last_seq
         store.now.begin(version, facts, loads, store.db.decisions(40), sales, seq, day)
         for sign in store.db.keys("sign"):
-            load = store.db.load(sign)
-            last = store.db.last_cause(sign)
-            if load is not None:
-                seq, cause = last or (0, Cause(0))
-                store.outward.show_now(ident_of(sign), load.state, cause, seq)
+            if (load := store.db.load(sign)) is not None:
+                seq_then, cause = store.db.last_cause(sign) or (0, Cause(0))
+                store.outward.show_now(ident_of(sign), load.state, cause, seq_then)
+        self._remember_people(seq)
+        started = Cause(store.clock.now_us(), operation="start")
+        for zone in store.now.facts.occupancy:
+            store.outward.crowd_now(zone, started, seq)
 
-    async def _first_turns(self, books: Books | None) -> None:
-        """Signs that never played are started, and opening balances that nobody has seen are booked."""
+    def _remember_people(self, seq: int) -> None:
+        """Presence of everybody inside; and whatever the last turns changed, which may never have been sent."""
         store = self._store
-        for sign in store.now.facts.signs:
-            if store.db.load(key("sign", sign)) is None:
-                await store.door.ask(key("sign", sign), SignStarted(), "", None)
-        alone = store.sync is None
-        for member in books.members if books is not None else ():
-            account = key("account", member.account)
-            if member.account and store.db.load(account) is None and (member.points is not None or alone):
-                # Without a head office nobody else will ever say what the balance is.
-                balance = BalanceKnown(member.points or 0, store.clock.now_ms(), 0)
+        for entity, shopper in store.now.shoppers.items():
+            _, cause = store.db.last_cause(entity) or (0, Cause(0))
+            store.outward.present_now(entity, shopper, cause)
+        recent = {row.given.key: row for row in store.db.journal(max(0, seq - RECENT_TURNS), RECENT_TURNS)}
+        for entity, row in recent.items():
+            if entity.startswith("shopper:") and entity not in store.now.shoppers:
+                store.outward.present_now(entity, None, row.given.cause)
+            elif entity.startswith("account:") and (load := store.db.load(entity)) is not None:
+                cause = row.given.cause
+                store.outward.wallet_now(ident_of(entity), load.state, load.version, cause, row.seq)
+
+    async def _first_turns(self) -> None:
+        """Starts signs that never played, and books opening balances that nobody has seen. Repeating it is fine."""
+        store = self._store
+        played, booked = set(store.db.keys("sign")), set(store.db.keys("account"))
+        try:
+            for sign in store.now.facts.signs:
+                if key("sign", sign) not in played:
+                    await store.door.ask(key("sign", sign), SignStarted(), "", None)
+            for member in self._books.members if self._books is not None else ():
+                if member.account and key("account", member.account) not in booked:
+                    await self._opening(member)
+        except NotNow as error:
+            log.warning("not_begun_yet", why=error.reason)  # the next look tries again
+        else:
+            self._is_begun = True
+
+    async def _opening(self, member: Member) -> None:
+        """Without a head office nobody else will ever say what a member's balance is."""
+        store = self._store
+        account = key("account", member.account)
+        if member.points is not None or store.sync is None:
+            balance = BalanceKnown(member.points or 0, store.clock.now_ms(), 0)
+            with contextlib.suppress(Parked):  # a person must look; the next member's is booked
                 await store.door.ask(account, balance, f"opening/{member.account}", member.points)
 
     # --- while it runs
@@ -176,6 +247,7 @@ class Runtime:
             await asyncio.sleep(CONSOLE_EVERY_S)
             store.measures.sightings.add(store.clock.now_ms(), store.hearing.sightings - sightings)
             sightings = store.hearing.sightings
+            store.outward.catch_up()
             if store.channels.listened(CONSOLE):
                 store.channels.publish(CONSOLE, to_json(store.door.console()))
             about = store.door.store()
@@ -190,6 +262,8 @@ class Runtime:
             await asyncio.sleep(LOOK_EVERY_S)
             await self._look_at_clock()
             await self._look_at_books()
+            if not self._is_begun:
+                await self._first_turns()
             if store.engine.counts.turns - turns < IDLE_TURNS_MAX:
                 with contextlib.suppress(CommitFailed):  # pruning is tried again a second later
                     await store.db.prune()
@@ -202,26 +276,47 @@ class Runtime:
         if not by_ms:
             return
         log.warning("clock_set", by_ms=by_ms)
-        for entity in store.db.due(2**62, CLOCK_SET_MAX):
-            with contextlib.suppress(
-                NotNow
-            ):  # an overfull lane; that entity's wake comes early or late, which is harmless
-                await store.door.ask(entity, ClockSet(by_ms), "", by_ms)
+        for seat in store.engine.seats.values():
+            # What presence heard has the old time: it begins anew, so that nobody is silent for an hour at once.
+            await seat.acquire()
+            seat.lose()
+            seat.release()
+        waiting = iter(dict.fromkeys((*store.db.due(2**62, -1), *store.db.keys("shopper"))))
+        while portion := list(islice(waiting, CLOCK_SET_MAX)):
+            await asyncio.gather(*(self._tell_clock(entity, by_ms) for entity in portion))
+
+    async def _tell_clock(self, entity: Key, by_ms: int) -> None:
+        with contextlib.suppress(NotNow):  # its wake comes early or late, which is harmless
+            await self._store.door.ask(entity, ClockSet(by_ms), "", by_ms)
 
     async def _look_at_books(self) -> None:
         """Files that changed are swapped in without a restart; with any error nothing changes."""
-        folder = Path(self._store.settings.store.books)
-        if _stamp(folder) == self._stamp:
-            return
-        books = self._read_books()
-        if books is not None:
-            with contextlib.suppress(
-                CommitFailed
-            ):  # said by the disk's own trouble; the next change tries again
-                await self._learn(books)
+        if _stamp(Path(self._store.settings.store.books)) != self._stamp:
+            await self._take_books()
 
 
-def _stamp(folder: Path) -> tuple[float, ...]:
-    """When the store's files were last written."""
-    files = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
-    return tuple(file.stat().st_mtime for file in files)
+Stamp = tuple[tuple[str, int, int], ...]
+"""Name, time of writing and size of each of the store's files."""
+
+
+def _stamp(folder: Path) -> Stamp:
+    """When the store's files were last written. One that an editor is just replacing is left out."""
+    found = []
+    for file in sorted(folder.glob("*.yaml")) if folder.is_dir() else []:
+        with contextlib.suppress(OSError):
+            about = file.stat()
+            found.append((file.name, about.st_mtime_ns, about.st_size))
+    return tuple(found)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The listening socket, or an OSError that says what to do."""
+    try:
+        return listen(host, port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        reason = (
+            f"{host}:{port} is taken, another program listens there. Stop it, or choose another [http] port."
+        )
+        raise OSError(reason) from None

@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -85,7 +85,7 @@ class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[log]`: structured lines on standard error."""
 
-    level: str = "info"
+    level: Literal["debug", "info", "warning", "error"] = "info"
     json: bool = False
 
 
@@ -110,14 +110,33 @@ def read_settings(path: Path | None, environment: Mapping[str, str] | None = Non
             given = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise Nonsense(f"{path}: no such settings file; make one or leave --settings out") from None
+        except OSError as error:
+            raise Nonsense(
+                f"{path}: cannot be read: {error.strerror}; check what it is and its mode"
+            ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Nonsense(f"{path}: not TOML: {error}") from None
     _overlay(given, os.environ if environment is None else environment)
     try:
         settings = msgspec.convert(given, Settings)
     except msgspec.ValidationError as error:
-        raise Nonsense(f"{path or 'environment'}: {error}") from None
+        raise Nonsense(f"{path or 'environment'}: {_said(str(error))}") from None
     return _checked(settings, path)
+
+
+def _said(error: str) -> str:
+    """The codec's sentence with the place as people write it, and for an unknown name those that there are."""
+    what, _, place = error.partition(" - at `$")
+    section, _, setting = place.strip("`.").partition(".")
+    names = [field.name for field in msgspec.structs.fields(Settings)]
+    if setting:
+        return f"[{section}] {setting}: {what}"
+    if not section:
+        return f"{what}; there are {', '.join(f'[{name}]' for name in names)}"
+    for field in msgspec.structs.fields(Settings):
+        if field.name == section and "unknown field" in what:
+            what += f"; there are {', '.join(one.name for one in msgspec.structs.fields(field.type))}"
+    return f"[{section}]: {what}"
 
 
 def _overlay(given: dict[str, Any], environment: Mapping[str, str]) -> None:
@@ -145,10 +164,26 @@ def _checked(settings: Settings, path: Path | None) -> Settings:
         ZoneInfo(settings.store.timezone)
     except (ZoneInfoNotFoundError, ValueError):
         raise Nonsense(f"[store] timezone: '{settings.store.timezone}' is no IANA time zone") from None
-    if path is not None:  # folders in a settings file are relative to it
-        base = path.resolve().parent
-        store = msgspec.structs.replace(
-            settings.store, books=str(base / settings.store.books), data=str(base / settings.store.data)
-        )
-        settings = msgspec.structs.replace(settings, store=store)
-    return settings
+    for broker in settings.kafka.bootstrap.split(",") if settings.kafka.bootstrap else ():
+        host, _, port = broker.strip().rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+            raise Nonsense(
+                f"[kafka] bootstrap: '{broker.strip()}' is no host:port; several are set apart by commas"
+            )
+    return settings if path is None else _rooted(settings, path.resolve().parent)
+
+
+def _rooted(settings: Settings, base: Path) -> Settings:
+    """Folders and files that a settings file names are relative to it."""
+
+    def under(name: str) -> str:
+        return str(base / name) if name else ""
+
+    replace = msgspec.structs.replace
+    store, mqtt, kafka = settings.store, settings.mqtt, settings.kafka
+    return replace(
+        settings,
+        store=replace(store, books=str(base / store.books), data=str(base / store.data)),
+        mqtt=replace(mqtt, password_file=under(mqtt.password_file)),
+        kafka=replace(kafka, key_file=under(kafka.key_file)),
+    )

@@ -121,6 +121,16 @@ class PresenceView(msgspec.Struct, frozen=True):
     cause: Cause
 
 
+class OccupancyView(msgspec.Struct, frozen=True):
+    """How many people a zone holds, and the members among them."""
+
+    zone: str
+    shoppers: int
+    members: int
+    cause: Cause
+    seq: int = 0
+
+
 class DecisionView(msgspec.Struct, frozen=True):
     """A decision as the console lists it."""
 

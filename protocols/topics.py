@@ -25,7 +25,7 @@ def presence(store: str, subject: str) -> str:
 
 
 def occupancy(store: str, zone: str) -> str:
-    """How many people a zone holds: retained JSON `Occupancy`."""
+    """How many people a zone holds: retained JSON `OccupancyView`."""
     return f"{ROOT}/{store}/occupancy/{zone}"
 
 
