@@ -271,12 +271,13 @@ async def _abandon(client: Any) -> None:
     Its sockets are reset and its tasks, which would connect again, cancelled, before anything is waited for.
     """
     inner = client.client if isinstance(client, AIOKafkaProducer) else client._client
-    sender, fetcher = getattr(client, "_sender", None), getattr(client, "_fetcher", None)
     tasks = [inner._sync_task]
-    if sender is not None:
+    if (sender := getattr(client, "_sender", None)) is not None:
         tasks.append(sender._sender_task)
-    if fetcher is not None:
+    if (fetcher := getattr(client, "_fetcher", None)) is not None:
         tasks += [fetcher._fetch_task, *fetcher._pending_tasks]
+    if (coordinator := getattr(client, "_coordinator", None)) is not None:
+        tasks.append(coordinator._reset_committed_task)
     tasks = [task for task in tasks if task is not None]
     for task in tasks:
         task.cancel()

@@ -107,7 +107,7 @@ class Link:
             cut.cancel()
             if not work.done():
                 work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+            await asyncio.gather(work, cut, return_exceptions=True)
 
     def worked(self, rtt_ms: float | None = None) -> None:
         """Something came back over the line."""

@@ -228,3 +228,14 @@ async def test_a_cut_line_is_line_down_and_nothing_stays_connected(
             break
         await asyncio.sleep(0.02)
     assert kafka_wan.connections == 0
+
+
+async def test_a_dropped_line_leaves_no_task_behind(line: KafkaLine, topic: str) -> None:
+    before = asyncio.all_tasks()
+    for _ in range(3):
+        await line.send(topic, 0, messages(1))
+        await line.fetch(topic, 0, 0, 1.0)
+        await line.drop()
+    await asyncio.sleep(0.2)
+    left = asyncio.all_tasks() - before
+    assert not left, "\n".join(str(task) for task in left)
