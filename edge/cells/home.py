@@ -1,14 +1,17 @@
 """The folder of one store's Ray: short, ours alone, and named so that a later start finds what was left.
 
-lock            held by the child as long as it lives: the next one waits for it
+The child holds a lock on the folder as long as it lives, and the next one waits for it.
+
 cells/          the cells' sockets
 empty/          the working directory of every worker
 token           what Ray's processes show each other
-session_*/      Ray's own logs and sockets
+ray/            Ray's sessions, logs and sockets; Ray opens it to everybody, the folder around it is closed
+child.log       what the child and Ray said on standard error
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -34,24 +37,29 @@ def home_of(store_data: str) -> Path:
 
 
 def make_home(home: Path) -> None:
-    """Makes the folder and its parts. Raises HomeRefused when another user could have made or can change it."""
+    """Makes the folder and its parts. Raises HomeRefused when it is another user's, or no folder at all."""
     if len(str(home)) > PATH_BYTES_MAX:
         raise HomeRefused(f"{home}: longer than {PATH_BYTES_MAX} characters, too long for Ray's sockets")
-    home.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):  # a folder, or something that is refused in a moment
+        home.mkdir(mode=0o700)
     found = home.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise HomeRefused(f"{home}: must be a folder of this user that nobody else may open; remove it")
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise HomeRefused(f"{home}: must be a folder of this user; remove it")
+    if found.st_mode & 0o077:
+        # Anybody may have put anything in. Ray itself makes it like this when it was removed under its feet.
+        shutil.rmtree(home)
+        home.mkdir(mode=0o700)
     for part in PARTS:
         (home / part).mkdir(mode=0o700, exist_ok=True)
 
 
 def clean_home(home: Path) -> None:
-    """Removes what earlier sessions left; lock and log stay, since somebody may wait for it and read it."""
+    """Removes what earlier sessions left; the log stays for whoever reads it."""
     for part in PARTS:
         shutil.rmtree(home / part, ignore_errors=True)  # a leftover log does no harm
     (home / "token").unlink(missing_ok=True)
 
 
 def remove_home(home: Path) -> None:
-    """Removes the folder after a clean stop. Whoever waits for the lock notices that its file is another one."""
+    """Removes the folder after a clean stop. Whoever waits for its lock notices that it is another one."""
     shutil.rmtree(home, ignore_errors=True)

@@ -51,6 +51,9 @@ LOOK_EVERY_S = 0.25
 ALIVE_EVERY_S = 1.0
 REOPEN_PAUSE_S = 0.05
 
+REOPEN_LIMIT_S = 20.0
+"""A cell that Ray does not bring back in this time, because its constructor throws for example: start anew."""
+
 RAY_SETTINGS = {
     # The head binds its ports on every interface of a Linux machine, whatever address it is told. This makes it
     # believe that clusters are not wanted, and in 2.60 all ports are on loopback. Checked after the start.
@@ -168,6 +171,7 @@ class _Watch:
         self._host, self._ray, self._node = host, ray, node
         self._actors = {cell: self._create(cell) for cell in cells}
         self._calls: dict[Any, tuple[str, str]] = {}
+        self._asked_at = dict.fromkeys(cells, time.monotonic())
         for cell in cells:
             self._ask_where(cell)
 
@@ -203,7 +207,10 @@ class _Watch:
             answer = self._ray.get(call)
         except self._ray.exceptions.RayError as error:
             if asked == "hold":
-                self._host.say(Gone(cell, f"{type(error).__name__}"))
+                self._host.say(Gone(cell, type(error).__name__))
+                self._asked_at[cell] = time.monotonic()
+            elif time.monotonic() - self._asked_at[cell] > REOPEN_LIMIT_S:
+                raise RuntimeError(f"cell {cell} does not come back: {error}") from error
             else:
                 time.sleep(REOPEN_PAUSE_S)  # while Ray restarts the actor, calls fail at once
             self._ask_where(cell)
@@ -214,6 +221,7 @@ class _Watch:
         else:
             self._host.say(Gone(cell, "it stopped serving"))
             self._host.end_cell(cell)
+            self._asked_at[cell] = time.monotonic()
             self._ask_where(cell)
 
 
@@ -260,10 +268,12 @@ def _lock(home: Path) -> None:
 
 def _locked(home: Path) -> bool:
     make_home(home)
-    lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # The folder itself is locked: that also tells systemd-tmpfiles, which empties /tmp of what is ten days old,
+    # to leave it alone.
+    lock = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(lock).st_ino == (home / "lock").stat().st_ino:
+        if os.fstat(lock).st_ino == home.stat().st_ino:
             return True  # and the number stays open until this process ends
     except (BlockingIOError, FileNotFoundError):
         pass  # held by an earlier child, or removed by one that ended at this moment

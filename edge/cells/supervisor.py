@@ -59,8 +59,8 @@ class Pace:
     back_off_first_s: float = 0.5  # before another child; doubled each time
     back_off_max_s: float = 30.0
     hold_off_first_s: float = 1.0  # before a cell that was lost goes to Ray again; doubled each time
-    hold_off_max_s: float = 30.0
-    steady_s: float = 60.0  # what ran for so long starts its waits anew
+    hold_off_max_s: float = 10.0
+    steady_s: float = 30.0  # what ran for so long starts its waits anew
 
 
 State = Literal["off", "starting", "ready", "waiting"]

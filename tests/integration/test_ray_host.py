@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -172,6 +173,15 @@ async def test_killing_all_of_ray_is_one_call_and_names_what_was_killed(house: C
     await on_ray(house)
 
 
+@shared_loop
+async def test_a_folder_that_is_removed_under_a_running_store_comes_back(house: CellHouse) -> None:
+    shutil.rmtree(_home(house))
+    os.kill(house.places()["floor"].pid, signal.SIGKILL)
+    await eventually(lambda: house.places()["floor"].where == "here", "home", 5.0)
+    await on_ray(house)
+    assert os.stat(_home(house)).st_mode & 0o777 == 0o700
+
+
 # --- two stores, two lives
 
 
@@ -334,18 +344,26 @@ def test_a_port_beyond_loopback_is_found_in_either_family() -> None:
     assert not {port for _, port in found} & set(ports[2:])
 
 
-def test_a_folder_that_others_can_open_is_refused() -> None:
+def test_a_folder_that_others_could_open_is_made_anew() -> None:
     with tempfile.TemporaryDirectory(prefix="ec-") as folder:
         home = Path(folder, "h")
-        home.mkdir(mode=0o755)
-        home.chmod(0o755)
-        with pytest.raises(HomeRefused, match="nobody else may open"):
-            make_home(home)
-        link = Path(folder, "l")
+        home.mkdir()
+        home.chmod(0o777)
+        (home / "planted").touch()
+        make_home(home)
+        assert home.stat().st_mode & 0o777 == 0o700
+        assert not (home / "planted").exists()
+
+
+def test_a_link_or_a_file_in_the_place_of_the_folder_is_refused() -> None:
+    with tempfile.TemporaryDirectory(prefix="ec-") as folder:
         make_home(Path(folder, "x"))
-        link.symlink_to(Path(folder, "x"))
-        with pytest.raises(HomeRefused):
-            make_home(link)
+        Path(folder, "l").symlink_to(Path(folder, "x"))
+        with pytest.raises(HomeRefused, match="remove it"):
+            make_home(Path(folder, "l"))
+        Path(folder, "f").touch()
+        with pytest.raises(HomeRefused, match="remove it"):
+            make_home(Path(folder, "f"))
 
 
 def _home(house: CellHouse) -> str:
