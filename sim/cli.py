@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,11 +24,15 @@ def demo(
     ray: Annotated[bool, typer.Option(help="Run floor cells on Ray; without it in the engine.")] = True,
     browser: Annotated[bool, typer.Option(help="Open the console in the browser.")] = True,
     fresh: Annotated[bool, typer.Option(help="Begin with empty databases.")] = False,
+    broker: Annotated[
+        Broker | None,
+        typer.Option(help="Which broker to bring; without it Mosquitto if installed, else amqtt."),
+    ] = None,
 ) -> None:
     """Opens a living store in a browser: people walk, shelves empty, screens change, phones buzz."""
     from sim.demo import Demo, run_demo
 
-    raise typer.Exit(run_demo(Demo(port, folder, people, seed, ray, browser, fresh)))
+    raise typer.Exit(run_demo(Demo(port, folder, people, seed, ray, browser, fresh, broker)))
 
 
 @app.command()

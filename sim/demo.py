@@ -30,7 +30,7 @@ from rich.table import Table
 from sim import demo_files
 from sim.demo_files import Places
 from sim.door import Door, OutOfReach
-from sim.embedded_broker import EmbeddedBroker, embedded_broker
+from sim.embedded_broker import EmbeddedBroker, Program, embedded_broker
 from sim.embedded_kafka import EmbeddedKafka
 from sim.processes import Child, ChildFailed, free_port, python
 
@@ -58,6 +58,7 @@ class Demo:
     ray: bool = True
     browser: bool = True
     fresh: bool = False
+    broker: Program | None = None
 
 
 def run_demo(demo: Demo) -> int:
@@ -94,7 +95,7 @@ class House:
         port = free_port(demo.port)
         if port != demo.port:
             console.print(f"Port {demo.port} is taken: the pages are on {port}.")
-        self.broker: EmbeddedBroker = embedded_broker(demo.folder / "broker")
+        self.broker: EmbeddedBroker = embedded_broker(demo.folder / "broker", which=demo.broker)
         self.places = Places(
             folder=demo.folder.resolve(),
             http_port=port,

@@ -113,7 +113,10 @@ class Floor:
         self._room = Rect(0.0, 0.0, plan.width_m, plan.height_m).grown(-BODY_M)
         self.door = _clamped(_way_in(plan), self._room.grown(-0.1))
         self._turns = [turn for block in self.blocks() for turn in _corners(block) if self.is_free(turn)]
+        self._turns.append(self.door)
         self._far, self._next = _all_ways(self._turns, self.sees)
+        # What the door's ways do not lead to is a pocket, behind a counter perhaps: nobody is sent there.
+        self._reached = [turn for n, turn in enumerate(self._turns) if self._far[-1][n] < inf]
         self.stands = {name: self._stands(place) for name, place in self.shelves.items()}
 
     def blocks(self) -> tuple[Rect, ...]:
@@ -150,22 +153,26 @@ class Floor:
                 length = there + self._far[one][other] + rest
                 if length < best:
                     best, first, last = length, one, other
-        if first < 0:
-            raise ValueError(f"no way from {start} to {goal}: a fixture of floor.yaml closes it off")
+        assert first >= 0, "both ends are reached from the door"
         turns = [first]
         while turns[-1] != last:
             turns.append(self._next[turns[-1]][last])
         return (*(self._turns[n] for n in turns), goal)
 
+    def is_reached(self, at: Point) -> bool:
+        """True if somebody can stand there and get there."""
+        return self.is_free(at) and any(self.sees(at, turn) for turn in self._reached)
+
     def nearest_free(self, at: Point) -> Point:
-        """`at`, or the nearest point where somebody can stand."""
-        if self.is_free(at):
+        """`at`, or the nearest point that we know of where somebody can stand and get to."""
+        if self.is_reached(at):
             return at
         inside = _clamped(at, self._room.grown(-0.01))
-        if self.is_free(inside):
+        if self.is_reached(inside):
             return inside
         sides = [side for block in self._blocks for side in _sides(block.grown(0.02), inside)]
-        return min((side for side in sides if self.is_free(side)), key=lambda side: _far(side, inside))
+        near = sorted((*sides, *self._reached), key=lambda side: _far(side, inside))
+        return next(side for side in near if self.is_reached(side))
 
     def zone_of(self, at: Point) -> str:
         """The zone around a point, or ''."""
@@ -176,7 +183,7 @@ class Floor:
         area = self.zones[zone].grown(-0.2)
         for _ in range(SPOT_TRIES):
             at = (chance.uniform(area.left, area.right), chance.uniform(area.top, area.bottom))
-            if self.is_free(at):
+            if self.is_reached(at):
                 return at
         return self.nearest_free(area.middle)
 
