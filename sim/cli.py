@@ -25,7 +25,7 @@ def demo(
     browser: Annotated[bool, typer.Option(help="Open the console in the browser.")] = True,
     fresh: Annotated[bool, typer.Option(help="Begin with empty databases.")] = False,
     broker: Annotated[
-        Broker | None,
+        Literal["mosquitto", "amqtt"] | None,
         typer.Option(help="Which broker to bring; without it Mosquitto if installed, else amqtt."),
     ] = None,
 ) -> None:
