@@ -121,7 +121,10 @@ def read_settings(path: Path | None, environment: Mapping[str, str] | None = Non
         settings = msgspec.convert(given, Settings)
     except msgspec.ValidationError as error:
         raise Nonsense(f"{path or 'environment'}: {_said(str(error))}") from None
-    return _checked(settings, path)
+    try:
+        return _checked(settings, path)
+    except Nonsense as error:
+        raise Nonsense(f"{path or 'environment'}: {error.reason}") from None
 
 
 def _said(error: str) -> str:

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ FIRST_TURNS_S = 20.0  # on two busy cores; an idle machine needs one
 class Answer:
     """An HTTP answer, whatever its status."""
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    def __init__(self, status: int, headers: Any, body: bytes) -> None:
         self.status, self.headers, self.body = status, headers, body
 
     @property
@@ -157,7 +157,7 @@ def sale(operation: str, card: str = "", **more: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def store_running(folder: Path, broker: Mosquitto, **sections: dict[str, Any]) -> Iterator[RunningStore]:
+def store_running(folder: Path, broker: Mosquitto, **sections: Any) -> Iterator[RunningStore]:
     """A store that runs inside the block and is gone after it."""
     store = RunningStore(folder, broker.port, **sections)
     store.start()
