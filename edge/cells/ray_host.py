@@ -24,7 +24,7 @@ from typing import IO, Any
 import msgspec
 
 from edge.cells import processes
-from edge.cells.home import clean_home, make_home
+from edge.cells.home import clean_home, make_home, remove_home
 from edge.cells.orders import (
     Alive,
     Begin,
@@ -142,8 +142,7 @@ class Host:
         """Kills every process of this session, this one last. From any thread; never returns."""
         left = processes.sweep(str(self._home))
         if status == 0:  # otherwise Ray's logs stay for whoever wants to know why, until the next start
-            with contextlib.suppress(OSError):
-                clean_home(self._home)
+            remove_home(self._home)
         os._exit(status if not left else 2)
 
     def _settle_in(self) -> None:
