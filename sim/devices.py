@@ -203,9 +203,8 @@ class Scales:
         for shelf, next_s in self._next_s.items():
             if next_s > now_s:
                 continue
-            moving = self._left[shelf] > 0
-            self._left[shelf] -= moving
-            self._next_s[shelf] = now_s + (SCALE_MOVING_S if moving else SCALE_RESTING_S)
+            self._left[shelf] = max(0, self._left[shelf] - 1)
+            self._next_s[shelf] = now_s + (SCALE_MOVING_S if self._left[shelf] else SCALE_RESTING_S)
             grams = self._goods.stocks[shelf].grams + self._hand_g.pop(shelf, 0)
             grams += round(self._chance.gauss(0.0, SCALE_NOISE_G))
             said.append((shelf_weight(self._store, shelf), _encode({"grams": grams})))
