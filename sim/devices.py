@@ -24,10 +24,10 @@ Message = tuple[str, bytes]
 AT_ONE_METRE_DBM = -59.0
 """What an iBeacon says of itself, and what ESPresense takes where nothing is said."""
 
-PATH_LOSS = 2.3
+PATH_LOSS = 2.8
 """Exponent of the loss with distance in a shop: 2 is free air, 3 a crowded room."""
 
-FIXTURE_DB = 3.5
+FIXTURE_DB = 5.0
 """What a full shelf takes away from a signal that goes through it."""
 
 SHADOW_DB, SHADOW_S = 2.2, 9.0
@@ -36,7 +36,7 @@ SHADOW_DB, SHADOW_S = 2.2, 9.0
 NOISE_DB = 1.6
 """What is left of a reading's own noise after the node's filter."""
 
-FLOOR_DBM = -88.0
+FLOOR_DBM = -94.0
 """Nodes in such a shop report little below: the packets are lost."""
 
 PHONE_Z_M = 1.1

@@ -314,13 +314,18 @@ class Crowd:
             person.story = self._visit(person, person.habit.stops)
             person.rest_s = chance.random() * person.habit.away_s
             return
-        person.at = self.floor.spot(chance.choice(sorted(self.floor.zones)), chance)
+        wanted = self._list(person, person.habit.stops)
+        been = chance.randint(0, len(wanted))
+        for sku in wanted[:been]:
+            if chance.random() < TAKES:
+                person.put(Line(sku, self._quantity(sku, self._shelf_of.get(sku), 1, chance)))
+        last = self._zone_of(wanted[been - 1]) if been else "entrance"
+        zone = last if last in self.floor.zones else chance.choice(sorted(self.floor.zones))
+        person.at = self.floor.spot(zone, chance)
         person.inside = True
         person.visits = 1
-        person.rest_s = chance.uniform(0.0, 3.0)
-        for sku in self._list(person, chance.randint(0, 3)):
-            person.put(Line(sku, self._quantity(sku, self._shelf_of.get(sku), 1, chance)))
-        person.story = self._inside(person, chance.randint(0, person.habit.stops))
+        person.rest_s = chance.uniform(0.0, 5.0)
+        person.story = self._inside(person, wanted[been:])
 
     def _visit(self, person: Person, stops: int) -> Iterator[_Act]:
         person.at, person.inside, person.basket = self.floor.door, True, []
@@ -329,10 +334,10 @@ class Crowd:
         if "entrance" in self.floor.zones:
             yield _Go(self.floor.spot("entrance", person.chance))
             yield _Stay(person.chance.uniform(2.0, 9.0))
-        yield from self._inside(person, stops)
+        yield from self._inside(person, self._list(person, stops))
 
-    def _inside(self, person: Person, stops: int) -> Iterator[_Act]:
-        for sku in self._list(person, stops):
+    def _inside(self, person: Person, wanted: Sequence[str]) -> Iterator[_Act]:
+        for sku in wanted:
             yield from self._stop(person, sku)
         if person.basket and self.queues:
             yield from self._pay(person)
