@@ -50,6 +50,10 @@ TICK_S = 1.0
 DISK_PAUSE_S = 0.2
 """After a commit that the disk refused, how long a cell waits before it tries again."""
 
+LOST_PAUSE_S = 0.005
+LOST_PAUSE_MAX_S = 1.0
+"""A cell that is lost again and again waits before it is tried: twice as long each time, up to a second."""
+
 OWED_PAGE = 1_000
 """Tell rows read at once at start."""
 
@@ -253,6 +257,9 @@ class Engine:
         except CellLost:
             self.counts.cells_lost += 1
             self._take_again(group, alone=False)
+            seat.lost_in_a_row += 1
+            if seat.lost_in_a_row > 1:  # the first time another one serves already
+                await asyncio.sleep(min(LOST_PAUSE_MAX_S, LOST_PAUSE_S * 2**seat.lost_in_a_row))
         except DiskFull as error:
             self._refuse(
                 group, NotNow(f"Not taken: the disk is full. Nothing was charged. {error.reason}", 5.0)
@@ -266,6 +273,7 @@ class Engine:
                 self._refuse(group, NotNow(f"Not taken: {error.reason}. Nothing was charged."))
                 await asyncio.sleep(DISK_PAUSE_S)
         else:
+            seat.lost_in_a_row = 0
             commit_us = self._clock.now_us() - stepped_us
             self._stands(group, closed, committed)
             self._outward.committed(closed, committed, stepped_us - began_us, commit_us)

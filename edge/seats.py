@@ -62,6 +62,7 @@ class Seat:
         self.number = 0
         self.busy = False
         self.is_wanted = False
+        self.lost_in_a_row = 0
         self._free = asyncio.Event()
         self._free.set()
         self._entities_max = entities_max

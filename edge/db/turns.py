@@ -31,7 +31,7 @@ _DECISIONS = insert(
     "decision",
     "seq, place, at_ms, took_us, key, trigger, outcome, winners, nearest_miss, summary, decision",
 )
-_META = "UPDATE meta SET last_seq = ?, facts_version = ?, clock_ms = max(clock_ms, ?) WHERE epoch = ?"
+_META = "UPDATE meta SET last_seq = ?, facts_version = ?, clock_ms = ? WHERE epoch = ?"
 
 
 @dataclass(slots=True)
