@@ -47,7 +47,7 @@ class Weight:
 
 def processes_of(store: StoreProcess) -> list[int]:
     """The engine, its descendants, and every process of its Ray."""
-    found = {store.child.pid, *ours(home_of(str(store.folder / "data")))}
+    found = {store.child.pid, *ours(str(home_of(str(store.folder / "data"))))}
     parents = _parents()
     while more := {pid for pid, parent in parents.items() if parent in found} - found:
         found |= more

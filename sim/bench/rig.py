@@ -27,6 +27,9 @@ RAY_READY_S = 60.0
 QUIET_S = 0.7
 """A run is over when nothing has come for so long."""
 
+QUIET_WITHIN_S = 90.0
+"""A backlog that takes longer is left alone."""
+
 BROKER = """\
 listener {port} 127.0.0.1
 allow_anonymous true
@@ -87,8 +90,15 @@ class Rig:
         log = self.folder / f"{name}-{next(self._number)}.log"
         return Child(name, [sys.executable, "-m", module, *arguments], log, env=env)
 
-    def observed(self, stretch: Stretch, per_second: float, first: int, *filters: str) -> Observed:
-        """Sends a stretch at a rate while an observer listens, and waits until everything has come."""
+    def observed(
+        self,
+        stretch: Stretch,
+        per_second: float,
+        first: int,
+        *filters: str,
+        within_s: float = QUIET_WITHIN_S,
+    ) -> Observed:
+        """Sends a stretch at a rate while an observer listens, and waits until nothing comes any more."""
         base = self.folder / f"run-{next(self._number)}"
         plan, sent, out, count = (
             base.with_suffix(end) for end in (".plan.npz", ".sent.npz", ".seen", ".count")
@@ -105,12 +115,12 @@ class Rig:
             load.wait(60 + 3 * len(stretch) / per_second)
             if load.returncode:
                 raise RuntimeError(f"the load failed: {load.log_tail()}")
-            _until_quiet(count)
+            _until_quiet(count, within_s)
         return Observed(read_sent(sent, stretch, first), out)
 
-    def send(self, stretch: Stretch, per_second: float) -> None:
+    def send(self, stretch: Stretch, per_second: float, within_s: float = QUIET_WITHIN_S) -> None:
         """Sends a stretch and waits until nothing comes any more, without keeping anything."""
-        self.observed(stretch, per_second, 0)
+        self.observed(stretch, per_second, 0, within_s=within_s)
 
 
 _OUTWARD = (topics.screen(STORE, "+"), topics.phone(STORE, "+"))
@@ -132,7 +142,7 @@ class Observed:
         return read_times(self.out)
 
 
-def _until_quiet(count: Path, within_s: float = 90.0) -> None:
+def _until_quiet(count: Path, within_s: float) -> None:
     deadline = time.monotonic() + within_s
     last, since = -1, time.monotonic()
     while time.monotonic() < deadline:

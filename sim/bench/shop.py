@@ -180,7 +180,7 @@ def write_books(folder: Path, subjects: int, *, products: int = 40) -> None:
         ("campaigns", _campaigns()),
         ("members", {"accounts": {account_name(one): _member(one, subjects) for one in range(subjects)}}),
     ):
-        (folder / f"{name}.yaml").write_text(json.dumps(content, indent=1))
+        (folder / f"{name}.yaml").write_text(json.dumps(content, separators=(",", ":")))
 
 
 def _floor() -> dict[str, object]:
@@ -271,10 +271,8 @@ def _member(subject: int, subjects: int) -> dict[str, object]:
     return {
         "name": f"Member {subject}",
         "subject": subject_name(subject),
-        "tier": "base",
-        "consent": ["offers", "location"],
+        "consent": ["offers"],
         "segments": [f"class-{class_of(subject)}"],
         **opening,
         "devices": [device_name(subject)],
-        "cards": [f"29{subject:011d}"],
     }

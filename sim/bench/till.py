@@ -14,10 +14,12 @@ from sim.bench.match import Latency, latency_of
 from sim.bench.rates import Load, System, our_store
 from sim.bench.report import Result, Sheet, plain, spread, told
 from sim.bench.rig import Rig, StoreProcess
-from sim.bench.tills import Rang, Till
+from sim.bench.tills import Rang, till
 
 SALES_PER_S = 20.0
 RATE = 1_000.0
+STILL_S = 0.5
+"""Sales go on while the sightings end, so it is never quiet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +115,15 @@ def _conditions(plan: Plan, system: System, *, has_line: bool) -> list[Rung]:
 
 
 def _sightings(system: System, plan: Plan) -> None:
-    system.rig.send(system.walk.arrive() + system.walk.walk(int(RATE * plan.seconds), every=False), RATE)
+    system.rig.send(
+        system.walk.arrive() + system.walk.walk(int(RATE * plan.seconds), every=False), RATE, STILL_S
+    )
 
 
 def _rung(condition: str, store: StoreProcess, plan: Plan, meanwhile: Callable[[], None]) -> Rung:
-    with Till(store.http, per_second=SALES_PER_S, subjects=plan.load.subjects) as till:
+    with till(store.http, plan.load.subjects, SALES_PER_S) as caller:
         meanwhile()
-    rang: list[Rang] = till.rang[int(SALES_PER_S) :]  # the first second warms up
+    rang: list[Rang] = caller.rang[int(SALES_PER_S) :]  # the first second warms up
     good = [one for one in rang if one.status == 200]
     took = [int((one.sent + one.took_s - one.due) * 1e6) for one in good]
     return Rung(condition, latency_of(took, len(good) / max(1, len(rang)), True), len(rang) - len(good))
@@ -130,7 +134,7 @@ def _sheet(plan: Plan, rungs: list[Rung]) -> Sheet:
         f"POST a sale, {SALES_PER_S:g} a second, cells {'on Ray' if plan.ray else 'in process'}",
         ("condition", "p50 ms", "p99 ms", "slowest ms", "not 200", "p99 ÷ beside sightings"),
     )
-    beside = {number: one for number, one in enumerate([rung for rung in rungs if rung.condition == BESIDE])}
+    beside = dict(enumerate(rung for rung in rungs if rung.condition == BESIDE))
     for condition in dict.fromkeys(rung.condition for rung in rungs):
         of = [rung for rung in rungs if rung.condition == condition]
         ratios = [one.latency.p99_ms / beside[number].latency.p99_ms for number, one in enumerate(of)]
