@@ -31,7 +31,12 @@ _DECISIONS = insert(
     "decision",
     "seq, place, at_ms, took_us, key, trigger, outcome, winners, nearest_miss, summary, decision",
 )
-_META = "UPDATE meta SET last_seq = ?, facts_version = ?, clock_ms = ? WHERE epoch = ?"
+_META = """
+    UPDATE meta SET last_seq = ?1, facts_version = ?2,
+        -- The high water of the clock. Groups of two cells may come a moment out of order; a clock that was
+        -- set back by a person is followed, or the next start would run ahead of it.
+        clock_ms = iif(?3 < clock_ms - 5000, ?3, max(clock_ms, ?3))
+    WHERE epoch = ?4"""
 
 
 @dataclass(slots=True)
