@@ -1,122 +1,164 @@
-"""Tills over MQTT: what is answered, what is acknowledged to the broker, and what is tried again."""
+"""Sales over MQTT: answered where the till may be answered, acknowledged once there is an answer that stands."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from types import SimpleNamespace
-from typing import Any, cast
+from collections.abc import AsyncIterator
+from typing import Any
 
-import msgspec
 import pytest
 
 from edge import tellers
-from edge.links import Incoming, MqttLink
+from edge.links import Incoming
 from edge.tellers import MoneyWire
-from edge.web.ports import Door
-from protocols.api import SaleLineRequest, SaleRequest
-from protocols.codec import to_json
-from protocols.errors import EndcapError, Mismatch, NotNow, Parked, Verdict
-from protocols.ids import Key
-from protocols.inputs import Input
+from protocols.errors import NotNow, Parked
+from tests.browser.scripted_door import ScriptedDoor
+from tests.unit.recorded_link import RecordedLink
 
-SALE = SaleRequest("op-1", "S1", "till-1", (SaleLineRequest("milk", 1_000, 119),))
 TOPIC = "endcap/v1/014/in/till/till-1/sale"
-DONE = Verdict("done", msgspec.Raw(b'{"sale":"S1"}'), incarnation="life", seq=7)
+OWN = "endcap/v1/014/till/till-1/reply"
+SALE = {"operation": "op-1", "sale": "1", "till": "till-1", "card": "A-1001", "lines": [{"sku": "sourdough"}]}
 
 
-class ScriptedDoor:
-    """A store that answers with what stands on its list, one after the other."""
-
-    def __init__(self, *answers: Verdict | EndcapError) -> None:
-        self.answers = list(answers)
-        self.asked = 0
-
-    async def ask(self, key: Key, given: Input, operation: str, payload: object) -> Verdict:
-        self.asked += 1
-        answer = self.answers.pop(0)
-        if isinstance(answer, EndcapError):
-            raise answer
-        return answer
-
-    def floor(self) -> Any:
-        return SimpleNamespace(tills={"till-1": None}, products={})
-
-    def now_ms(self) -> int:
-        return 1_772_445_600_000
-
-
-class WrittenLink:
-    """A link that writes down what it is told."""
+class Till:
+    """A till on one end, a scripted store on the other, the real wire between them."""
 
     def __init__(self) -> None:
-        self.published: list[tuple[str, dict[str, Any]]] = []
-        self.acked: list[Incoming] = []
-        self.done = asyncio.Event()
+        self.wire = MoneyWire("014")
+        self.link = RecordedLink(lambda state: None)
+        self.link.go_up()
+        self.door = ScriptedDoor()
+        self.wire.link, self.wire.door = self.link, self.door
 
-    def publish(self, topic: str, payload: bytes, **_: Any) -> None:
-        self.published.append((topic, json.loads(payload)))
+    async def send(self, body: object, *, reply_to: str = "", qos: int = 1, topic: str = TOPIC) -> Incoming:
+        payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+        message = Incoming(
+            topic, payload, qos, False, packet_id=7, response_topic=reply_to, correlation=b"c1"
+        )
+        self.wire.arrived(message)
+        for _ in range(8):
+            await asyncio.sleep(0)
+        return message
 
-    def ack(self, message: Incoming) -> None:
-        self.acked.append(message)
-        self.done.set()
+    def replies(self) -> list[tuple[str, Any]]:
+        return [(topic, json.loads(body)) for topic, body in self.link.sent]
 
 
-async def told(
-    *answers: Verdict | EndcapError, payload: bytes | None = None, response_topic: str = ""
-) -> tuple[ScriptedDoor, WrittenLink]:
-    """One message, until the broker has its acknowledgement."""
-    door, link, wire = ScriptedDoor(*answers), WrittenLink(), MoneyWire("014")
-    wire.door, wire.link = cast(Door, door), cast(MqttLink, link)
-    body = to_json(SALE) if payload is None else payload
-    wire.arrived(Incoming(TOPIC, body, 1, False, packet_id=1, response_topic=response_topic))
-    running = asyncio.create_task(wire.run())
-    async with asyncio.timeout(5):
-        await link.done.wait()
+@pytest.fixture
+async def till(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Till]:
+    monkeypatch.setattr(tellers, "AGAIN_S", 0.01)
+    made = Till()
+    running = asyncio.create_task(made.wire.run())
+    yield made
     running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    return door, link
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
 
 
-@pytest.fixture(autouse=True)
-def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tellers, "AGAIN_S", 0.0)
+async def test_a_sale_is_answered_and_then_acknowledged(till: Till) -> None:
+    message = await till.send(SALE, reply_to="endcap/v1/014/till/till-1/answers")
+    ((topic, receipt),) = till.replies()
+    assert topic == "endcap/v1/014/till/till-1/answers"
+    assert (receipt["outcome"], receipt["replayed"], receipt["body"]["total_minor"]) == ("done", False, 320)
+    assert till.link.acked == [message]
+    assert till.link.correlations == [b"c1"]
 
 
-async def test_a_sale_is_answered_and_then_acknowledged() -> None:
-    _, link = await told(DONE)
-    assert link.published[0][0] == "endcap/v1/014/till/till-1/reply"
-    assert link.published[0][1]["seq"] == 7
-    assert len(link.acked) == 1
-
-
-async def test_not_now_is_tried_again_until_there_is_a_verdict() -> None:
-    door, link = await told(NotNow("starting"), NotNow("starting"), DONE)
-    assert door.asked == 3
-    assert [body.get("outcome") for _, body in link.published] == ["done"]
-
-
-async def test_a_parked_sale_is_told_its_reference_and_not_parked_again() -> None:
-    door, link = await told(Parked(12))
-    assert door.asked == 1
-    assert link.published[0][1]["code"] == "parked"
-    assert "12" in link.published[0][1]["detail"] + link.published[0][1]["title"]
-
-
-async def test_another_payload_under_the_same_id_is_told_so() -> None:
-    _, link = await told(Mismatch("that id stands for another sale"))
-    assert link.published[0][1]["code"] == "idempotency_mismatch"
-
-
-async def test_what_is_no_sale_is_refused_and_acknowledged() -> None:
-    door, link = await told(payload=b"\xff{")
-    assert door.asked == 0
-    assert link.published[0][1]["code"] == "nonsense"
+async def test_a_repeat_gets_the_same_answer_marked_as_one(till: Till) -> None:
+    await till.send(SALE)
+    await till.send(SALE)
+    first, second = (receipt for _, receipt in till.replies())
+    assert (first["replayed"], second["replayed"]) == (False, True)
+    assert first["body"] == second["body"]
+    assert [topic for topic, _ in till.replies()] == [OWN, OWN]
 
 
 @pytest.mark.parametrize(
-    "topic", ["endcap/v1/014/screen/screen-1/show", "endcap/v1/015/till/till-1/reply", "x"]
+    "reply_to",
+    [
+        "endcap/v1/014/in/till/till-2/sale",
+        "endcap/v1/014/engine",
+        "endcap/v1/015/till/till-1/reply",
+        "espresense/rooms/door/status",
+        "endcap/v1/014/till",
+        "$SYS/x",
+    ],
 )
-async def test_an_answer_never_goes_to_a_topic_that_is_no_till_of_this_store(topic: str) -> None:
-    _, link = await told(DONE, response_topic=topic)
-    assert link.published[0][0] == "endcap/v1/014/till/till-1/reply"
+async def test_an_answer_goes_to_no_topic_outside_the_tills_own(till: Till, reply_to: str) -> None:
+    await till.send(SALE, reply_to=reply_to)
+    assert [topic for topic, _ in till.replies()] == [OWN]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "status"),
+    [
+        (b"", "nonsense", 400),
+        (b"\xff", "nonsense", 400),
+        (b'{"operation": NaN}', "nonsense", 400),
+        (b"[" * 40_000, "nonsense", 400),
+        (b" " * 70_000, "too_large", 413),
+        (json.dumps(SALE).replace('"1"', '"1", "sale": "2"').encode(), "nonsense", 400),
+        ({**SALE, "lines": [{"sku": "sourdough", "quantity": -1}]}, "nonsense", 400),
+        ({**SALE, "closed_at_ms": 1}, "nonsense", 400),
+        ({**SALE, "closed_at_ms": 2**62}, "nonsense", 400),
+        ({**SALE, "till": "till-9"}, "nonsense", 400),
+    ],
+)
+async def test_nonsense_is_answered_counted_and_acknowledged(
+    till: Till, body: object, code: str, status: int
+) -> None:
+    message = await till.send(body)
+    ((_, problem),) = till.replies()
+    assert (problem["code"], problem["status"]) == (code, status)
+    assert len(problem["detail"]) > 8
+    assert dict(till.wire.refused) == {code: 1}
+    assert till.link.acked == [message]
+    assert till.door.asked == []
+
+
+async def test_another_payload_under_the_same_id_is_refused_and_the_first_stands(till: Till) -> None:
+    await till.send(SALE)
+    await till.send({**SALE, "sale": "2"})
+    assert till.replies()[1][1]["code"] == "idempotency_mismatch"
+    assert len(till.door.asked) == 1
+
+
+async def test_a_till_cannot_ring_for_another_one(till: Till) -> None:
+    await till.send(SALE, topic="endcap/v1/014/in/till/till-2/sale")
+    ((topic, problem),) = till.replies()
+    assert topic == "endcap/v1/014/till/till-2/reply"
+    assert "The topic is till 'till-2', the body says 'till-1'" in problem["detail"]
+
+
+async def test_a_sale_that_cannot_be_taken_now_is_not_acknowledged_and_tried_again(till: Till) -> None:
+    till.door.fail_next = NotNow("the disk is full")
+    message = await till.send(SALE)
+    assert (till.link.sent, till.link.acked) == ([], [])
+    await asyncio.sleep(0.05)
+    assert till.replies()[0][1]["outcome"] == "done"
+    assert till.link.acked == [message]
+    assert not till.wire.refused
+
+
+async def test_a_parked_sale_is_answered_and_not_tried_for_ever(till: Till) -> None:
+    till.door.fail_next = Parked(17)
+    message = await till.send(SALE)
+    assert till.replies()[0][1]["code"] == "parked"
+    assert "reference 17" in till.replies()[0][1]["detail"]
+    assert till.link.acked == [message]
+    await asyncio.sleep(0.05)
+    assert till.door.asked == []
+
+
+async def test_a_flood_that_needs_no_acknowledgement_is_dropped_and_counted(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tellers, "WAITING_MAX", 3)
+    for number in range(10):
+        body = json.dumps({**SALE, "operation": f"op-{number}"}).encode()
+        till.wire.arrived(Incoming(TOPIC, body, 0, False))
+    await asyncio.sleep(0.05)
+    assert till.wire.refused["overloaded"] == 7
+    assert len(till.door.asked) == 3
