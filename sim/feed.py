@@ -78,7 +78,7 @@ def _introduce(found: Recording, console: Console) -> None:
             missing = found.unlisted()
             if missing:
                 console.print(
-                    f"Not in its config.yaml: {', '.join(missing)}. They have no place on the floor."
+                    f"Not listed in its config.yaml, so without a place: [bold]{', '.join(missing)}[/]."
                 )
         case Walk():
             zones = " → ".join(stay.zone for stay in found.stays)
