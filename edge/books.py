@@ -75,13 +75,14 @@ def read_books(folder: Path, today: str = "") -> Books:
     products = _products(products_text, products_root)
     floor_text, floor_root = _parsed(folder, FLOOR_FILE, problems)
     floor = read_floor(floor_text, floor_root, products) if floor_root is not None else None
-    loaded = _campaigns(folder, products, floor, today, problems)
+    of_campaigns: list[Problem] = []
+    loaded = _campaigns(folder, products, floor, today, of_campaigns)
     if floor is not None and loaded is not None and products is not None:
         check_playlists(floor_text, floor, loaded.named_creatives)
     members_text, members_root = _parsed(folder, MEMBERS_FILE, problems)
     members = read_members(members_text, members_root) if members_root is not None else ()
-    for reading in (products_text, floor_text, members_text):
-        problems.extend(reading.told())
+    # What others name comes first: a campaign's unknown product may only follow from a wrong line before it.
+    problems += [*products_text.told(), *floor_text.told(), *of_campaigns, *members_text.told()]
     errors = tuple(problem for problem in problems if problem.level == "error")
     if errors:
         raise BooksWrong(errors)

@@ -82,7 +82,7 @@ def _settings(path: Path | None) -> Settings:
         return read_settings(path)
     except Nonsense as error:
         # A section's name in brackets would be taken for markup.
-        say.print(f"Settings: {error.reason}", highlight=False, markup=False)
+        say.print(f"Settings: {error.reason}", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
 
 
@@ -110,7 +110,7 @@ async def _until_stopped(settings: Settings) -> int:
     try:
         store = build(settings)
     except (AlreadyOpen, WrongStore, SchemaTooNew, Damaged, CommitFailed, OSError) as error:
-        say.print(f"The store does not start: {error}", highlight=False, markup=False)
+        say.print(f"The store does not start: {error}", highlight=False, markup=False, soft_wrap=True)
         return 2
     runtime = Runtime(store)
     loop = asyncio.get_running_loop()
@@ -122,10 +122,10 @@ async def _until_stopped(settings: Settings) -> int:
         await runtime.run()
     except BooksWrong as error:
         reason = f"The store's files hold errors; nothing was started:\n{error.reason}"
-        say.print(reason, highlight=False, markup=False)
+        say.print(reason, highlight=False, markup=False, soft_wrap=True)
         return 2
     except (CommitFailed, OSError) as error:
-        say.print(f"The store does not start: {error}", highlight=False, markup=False)
+        say.print(f"The store does not start: {error}", highlight=False, markup=False, soft_wrap=True)
         return 2
     except ExceptionGroup as group:
         if group.subgroup(Fenced) is None:

@@ -39,9 +39,11 @@ def examine(settings: Settings, console: Console, *, quick: bool) -> int:
         is_well, what, mend = look(settings)
         well = well and is_well
         # Sections and lists in brackets are not markup.
-        console.print(f"{'well ' if is_well else 'WRONG'}  {what}", highlight=False, markup=False)
+        console.print(
+            f"{'well ' if is_well else 'WRONG'}  {what}", highlight=False, markup=False, soft_wrap=True
+        )
         if not is_well:
-            console.print(f"       {mend}", highlight=False, markup=False)
+            console.print(f"       {mend}", highlight=False, markup=False, soft_wrap=True)
     return 0 if well else 1
 
 

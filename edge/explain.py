@@ -99,7 +99,11 @@ def _open(settings: Settings, console: Console):  # type: ignore[no-untyped-def]
     try:
         return open_for_reading(Path(settings.store.data)).conn
     except FileNotFoundError as error:
-        console.print(f"{error}. Start the store once, or name its settings with --settings.", markup=False)
+        console.print(
+            f"{error}. Start the store once, or name its settings with --settings.",
+            markup=False,
+            soft_wrap=True,
+        )
         return None
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
 from edge.settings import Settings, read_settings
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.process import ROOT, Process, free_port
+from tests.servers.process import ROOT, Process, free_port, wait_until
 
 BOOKS = ROOT / "sim" / "grocery"
 STORE = "014"
@@ -63,6 +67,7 @@ class RunningStore:
         for name, section in sections.items():
             given.setdefault(name, {}).update(section)
         self.file.write_text(_toml(given))
+        self.linked = True
         self.log = folder / "store.log"
         self.process = Process(
             "endcap-store", [*COMMAND, "run", "--settings", str(self.file)], self.log, self._is_begun
@@ -89,9 +94,11 @@ class RunningStore:
         return f"ws://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Starts it and waits until it says that it is ready."""
+        """Starts it and waits until it says that it is ready and, unless its broker is away, hears that."""
         self._said = len(self.logged("ready"))
         self.process.start(FIRST_TURNS_S)
+        if self.linked:
+            wait_until(lambda: self.figure("endcap_link_up") >= 2, "both links are up", FIRST_TURNS_S)
 
     def stop(self) -> float:
         """SIGTERM; gives how long the end took, in seconds."""
@@ -157,9 +164,12 @@ def sale(operation: str, card: str = "", **more: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def store_running(folder: Path, broker: Mosquitto, **sections: Any) -> Iterator[RunningStore]:
-    """A store that runs inside the block and is gone after it."""
+def store_running(
+    folder: Path, broker: Mosquitto, *, linked: bool = True, **sections: Any
+) -> Iterator[RunningStore]:
+    """A store that runs inside the block and is gone after it; not `linked` if its broker is away at first."""
     store = RunningStore(folder, broker.port, **sections)
+    store.linked = linked
     store.start()
     try:
         yield store
@@ -168,14 +178,77 @@ def store_running(folder: Path, broker: Mosquitto, **sections: Any) -> Iterator[
             store.process.kill()
 
 
-def end(process: Process, number: signal.Signals) -> None:
-    """Sends a signal to a child of ours."""
-    process._child.send_signal(number)  # type: ignore[union-attr]
-
-
 def _toml(sections: dict[str, dict[str, Any]]) -> str:
     lines = []
     for name, section in sections.items():
         lines.append(f"[{name}]")
         lines += [f"{key} = {json.dumps(value)}" for key, value in section.items()]
     return "\n".join(lines) + "\n"
+
+
+class Ear:
+    """A client of the broker that nobody here wrote: it publishes, and keeps what it hears with the time."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self.client = client
+        self.heard: list[tuple[float, aiomqtt.Message]] = []
+        self._more = asyncio.Event()
+
+    async def say(
+        self, topic: str, body: object, *, qos: int = 0, retain: bool = False, **properties: Any
+    ) -> None:
+        """Publishes bytes as they are, anything else as JSON. `properties` are MQTT 5's, by paho's names."""
+        payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+        wanted = None
+        if properties:
+            wanted = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            for name, value in properties.items():
+                setattr(wanted, name, value)
+        await self.client.publish(topic, payload, qos, retain, properties=wanted)
+
+    async def until(
+        self, topic: str, true: Callable[[Any], bool] = lambda _: True, within_s: float = 10.0
+    ) -> Any:
+        """The first JSON heard on this topic of which that is true, with `heard_us` beside it. Waits for it."""
+        place = 0
+        async with asyncio.timeout(within_s):
+            while True:
+                for at_s, message in self.heard[place:]:
+                    if message.topic.value == topic and message.payload:
+                        body = json.loads(bytes(message.payload))
+                        if true(body):
+                            return {**body, "heard_us": int(at_s * 1e6)}
+                place = len(self.heard)
+                self._more.clear()
+                await self._more.wait()
+
+    def topics(self) -> set[str]:
+        """Every topic that anything was heard on."""
+        return {message.topic.value for _, message in self.heard}
+
+    async def listen(self) -> None:
+        """Keeps what comes until cancelled."""
+        async for message in self.client.messages:
+            self.heard.append((time.time(), message))
+            self._more.set()
+
+
+@contextlib.asynccontextmanager
+async def ear(port: int, *filters: str) -> AsyncIterator[Ear]:
+    """A client that hears everything that a store says, or what is named."""
+    async with aiomqtt.Client("127.0.0.1", port, protocol=aiomqtt.ProtocolVersion.V5) as client:
+        for name in filters or (f"endcap/v1/{STORE}/#",):
+            await client.subscribe(name, qos=1)
+        made = Ear(client)
+        listening = asyncio.create_task(made.listen())
+        try:
+            yield made
+        finally:
+            listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await listening
+
+
+def sighting(rssi: float = -55.0) -> dict[str, float]:
+    """What an ESPresense node says of a device close by."""
+    return {"rssi": rssi, "rssi@1m": -59}
