@@ -130,7 +130,7 @@ def all(
     rounds: Rounds = 3,
     only: Annotated[list[str] | None, typer.Option(help="Only this bench; may be repeated.")] = None,
 ) -> None:
-    """Everything, into one JSON file and a Markdown page beside it. Takes the better part of an hour."""
+    """Everything, into one JSON file and a Markdown page beside it. Takes more than an hour; --quick a few minutes."""
     plans = _plans(quick, ray, rounds)
     if unknown := set(only or ()) - plans.keys():
         raise typer.BadParameter(

@@ -28,6 +28,9 @@ WAITING = 256
 """Sightings under way at once in the second measurement; the engine groups them as it sees fit."""
 
 
+ANSWER_S = 10.0
+
+
 class Tap:
     """Stands before the store's link: counts wallets that go out, and tells. Everything is sent on."""
 
@@ -77,20 +80,16 @@ class Feed:
 async def _kept_busy(tap: Tap, feed: Feed, waiting: int, seconds: float) -> float:
     """Decisions a second with so many under way, by wallets answered."""
     enough = asyncio.Event()
-    state = {"sent": tap.wallets}
-
-    def refill() -> None:
-        enough.set()
-
-    tap.on_wallet = refill
+    tap.on_wallet = enough.set
+    first = sent = tap.wallets
     began = time.perf_counter()
-    first = tap.wallets
     while time.perf_counter() - began < seconds:
         enough.clear()
-        while state["sent"] - tap.wallets < waiting:
+        while sent - tap.wallets < waiting:
             feed.one()
-            state["sent"] += 1
-        await enough.wait()
+            sent += 1
+        async with asyncio.timeout(ANSWER_S):  # a change without a wallet would stop the measurement for ever
+            await enough.wait()
     return (tap.wallets - first) / (time.perf_counter() - began)
 
 

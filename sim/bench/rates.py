@@ -25,8 +25,8 @@ NODE_RED = "Node-RED"
 
 WARM_RATE = 800.0
 
-LOST = ("endcap_shed_total", "endcap_coalesced_total")
-"""Figures of sightings that were heard and not taken: dropped at a full inbox, or replaced by a newer one."""
+SHED, COALESCED = "endcap_shed_total", "endcap_coalesced_total"
+"""Sightings heard and not taken: dropped at a full inbox, or replaced by a newer one of the same pair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run at one rate. `turns_per_s` is None where nothing is written."""
+    """One run at one rate. `turns_per_s` is None where nothing is written.
+
+    `shed` were dropped, `coalesced` were replaced by a newer sighting of the same subject and scanner.
+    """
 
     per_second: float
     every: bool
@@ -50,6 +53,8 @@ class Run:
     turns_per_s: float | None = None
     decisions_per_s: float | None = None
     shed: int | None = None
+    coalesced: int | None = None
+    sent_per_s: float = 0.0
 
     @property
     def worst_p99_ms(self) -> float:
@@ -85,11 +90,11 @@ class System:
         """One run: warm-up and measured part in one stretch, at one rate."""
         self.rig.send(self.walk.arrive(), WARM_RATE)
         walking = self.walk.walk(int(per_second * (load.warm_s + load.measured_s)), every=every)
-        shed = self._shed()
+        before = self._not_taken()
         observed = self.rig.observed(walking, per_second, int(per_second * load.warm_s))
         kinds = matched(observed.sent, observed.messages())
         turns, decisions = self._written(observed)
-        after = self._shed()
+        after = self._not_taken()
         return Run(
             per_second,
             every,
@@ -98,7 +103,9 @@ class System:
             kinds["phone"],
             turns,
             decisions,
-            None if shed is None or after is None else after - shed,
+            _grown(before[0], after[0]),
+            _grown(before[1], after[1]),
+            sent_per_s=_sent_per_s(observed),
         )
 
     def _written(self, observed: Observed) -> tuple[float | None, float | None]:
@@ -115,11 +122,16 @@ class System:
         reader.close()
         return round(turns / seconds, 1), round(decisions / seconds, 1)
 
-    def _shed(self) -> int | None:
+    def _not_taken(self) -> tuple[int | None, int | None]:
+        """Shed and coalesced so far; None where nobody counts."""
         if self.store is None:
-            return None
+            return None, None
         figures = self.store.metrics()
-        return int(sum(value for name, value in figures.items() if name.startswith(LOST)))
+        shed, coalesced = (
+            int(sum(value for name, value in figures.items() if name.startswith(kind)))
+            for kind in (SHED, COALESCED)
+        )
+        return shed, coalesced
 
 
 def echo(rig: Rig, walk: Walk, per_second: float, load: Load) -> Run:
@@ -132,7 +144,7 @@ def echo(rig: Rig, walk: Walk, per_second: float, load: Load) -> Run:
     all_came = len(came) == len(sent)
     took = (came - sent)[first:] if all_came else np.zeros(0, np.int64)
     latency = latency_of(took, len(came) / len(sent), all_came)
-    return Run(per_second, False, _late_ms(observed), latency, latency)
+    return Run(per_second, False, _late_ms(observed), latency, latency, sent_per_s=_sent_per_s(observed))
 
 
 @contextmanager
@@ -185,3 +197,13 @@ def our_store(rig: Rig, load: Load, *, ray: bool, kafka: str = "") -> Iterator[S
 
 def _late_ms(observed: Observed) -> float:
     return round(float(np.percentile(observed.sent.late_us[observed.sent.first :], 99)) / 1e3, 3)
+
+
+def _sent_per_s(observed: Observed) -> float:
+    """The rate that was really reached."""
+    at_us = observed.sent.at_us[observed.sent.first :]
+    return round((len(at_us) - 1) * 1e6 / max(1, int(at_us[-1] - at_us[0])), 1)
+
+
+def _grown(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else after - before

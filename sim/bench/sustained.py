@@ -1,4 +1,8 @@
-"""The highest steady rate: p99 below a quarter of a second, every cause answered, nothing shed or coalesced."""
+"""The highest steady rate: p99 below a quarter of a second, every phone's cause answered, nothing shed.
+
+A sighting that a newer one of the same subject and scanner replaced is not shed, and where a backlog was taken in
+another order two shoppers of one class may follow each other, whose second entry changes no screen: hence a share.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,8 @@ STEP = 1.25
 
 CLOSE = 1.07
 RATE_MAX = 60_000.0
+REACHED_MIN = 0.98
+SCREENS_MIN = 0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +34,8 @@ class Plan:
 
     systems: tuple[str, ...] = (BARE, NODE_RED, IN_PROCESS, ON_RAY)
     rounds: int = 3
-    start: float = 2_000.0
-    load: Load = field(default_factory=lambda: Load(warm_s=1.5, measured_s=5.0))
+    start: float = 5_000.0
+    load: Load = field(default_factory=lambda: Load(warm_s=1.5, measured_s=4.0))
 
 
 @dataclass(slots=True)
@@ -43,8 +49,10 @@ class Climb:
 
 
 def holds(run: Run) -> bool:
-    """Whether a run was sustained."""
-    return run.answered >= 1.0 and run.worst_p99_ms < P99_MS_MAX and not run.shed
+    """Whether a run was sustained, and really sent at its rate."""
+    reached = run.sent_per_s >= REACHED_MIN * run.per_second
+    answered = run.phone.answered >= 1.0 and run.screen.answered >= SCREENS_MIN
+    return reached and answered and run.worst_p99_ms < P99_MS_MAX and not run.shed
 
 
 def climb(run_at: Callable[[float], Run], start: float, found: Climb) -> None:
@@ -99,7 +107,8 @@ def _climbed(name: str, plan: Plan, folder: Path, cache: Path, console: Console)
                 run = system.run(rate, plan.load, every=False)
                 verdict = "held" if holds(run) else "not held"
                 console.print(
-                    f"  {name}, {rate:,.0f}/s: p99 {run.worst_p99_ms} ms, answered {run.answered:.2%}, {verdict}",
+                    f"  {name}, {rate:,.0f}/s (sent {run.sent_per_s:,.0f}): p99 {run.worst_p99_ms} ms, "
+                    f"answered {run.answered:.3%}, {verdict}",
                     highlight=False,
                 )
                 return run
@@ -118,7 +127,7 @@ def _figures(found: dict[str, list[Climb]]) -> dict[str, Any]:
 
 def _sheet(found: dict[str, list[Climb]], notes: list[str]) -> Sheet:
     sheet = Sheet(
-        f"Sustained sightings/s: p99 < {P99_MS_MAX:g} ms, every cause answered, nothing shed",
+        f"Sustained sightings/s: p99 < {P99_MS_MAX:g} ms, every offer answered, nothing shed",
         ("system", "sightings/s", "turns/s", "÷ bare loop", "÷ Node-RED"),
         notes=notes,
     )

@@ -137,7 +137,7 @@ def test_the_reader_finds_live_publications_in_any_chunks_and_passes_over_retain
 def run_at(rate: float, limit: float) -> Run:
     """A run of something that sheds above a limit."""
     latency = latency_of([1_000], 1.0, True)
-    return Run(rate, False, 0.1, latency, latency, shed=0 if rate <= limit else 5)
+    return Run(rate, False, 0.1, latency, latency, shed=0 if rate <= limit else 5, sent_per_s=rate)
 
 
 def test_the_climb_ends_close_below_what_can_be_sustained() -> None:
