@@ -27,7 +27,8 @@ from sim.devices import TELEMETRY_S, Beacons, Message, Radio, Scales, sighting, 
 from sim.door import Door
 from sim.floor import Shop, read_shop
 from sim.goods import Goods
-from sim.people import Crowd, Event, Filled, Rings, Took, crowd_of
+from sim.habits import crowd_of
+from sim.people import Crowd, Event, Filled, Rings, Took
 from sim.tills import Phones, Staff, Tills
 
 STEP_S = 0.1

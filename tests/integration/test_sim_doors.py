@@ -19,7 +19,8 @@ import pytest
 from sim.door import Door, OutOfReach
 from sim.embedded_broker import embedded_broker
 from sim.floor import read_shop
-from sim.people import Habit, Line, Person
+from sim.habits import Habit
+from sim.people import Line, Person
 from sim.processes import Child, ChildFailed, free_port, program, wait_until
 from sim.tills import Phones, Tills
 

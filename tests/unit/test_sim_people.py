@@ -9,7 +9,8 @@ import pytest
 
 from sim.floor import BODY_M, Point
 from sim.goods import Goods
-from sim.people import LED_STAY_S, Crowd, Entered, Event, Left, Line, Rings, Took, crowd_of
+from sim.habits import crowd_of
+from sim.people import LED_STAY_S, Crowd, Entered, Event, Left, Line, Rings, Took
 from tests.unit.test_sim_floor import FLOOR, SHOP
 
 STEP_S = 0.1
