@@ -141,7 +141,9 @@ _SALES = (
 
 def sales_between(reader: sqlite3.Connection, from_ms: int, to_ms: int, limit: int) -> list[SaleRow]:
     """Sales taken from `from_ms` until before `to_ms`, the oldest first, with their lines."""
-    return _sales(reader, "s.at_ms >= ? AND s.at_ms < ? ORDER BY s.at_ms, s.seq LIMIT ?", from_ms, to_ms, limit)
+    return _sales(
+        reader, "s.at_ms >= ? AND s.at_ms < ? ORDER BY s.at_ms, s.seq LIMIT ?", from_ms, to_ms, limit
+    )
 
 
 def sales_of(reader: sqlite3.Connection, account: str, limit: int) -> list[SaleRow]:
