@@ -44,6 +44,7 @@ class Result:
     minutes: list[tuple[int, int, float, float, float]] = field(default_factory=list)
     tried_again: int = 0
     serving_s: list[float] = field(default_factory=list)
+    longest_outage_s: float = 0.0
     answers: dict[str, int] = field(default_factory=dict)
     drained_s: float = 0.0
     wrong: list[Wrong] = field(default_factory=list)
@@ -130,6 +131,9 @@ def _counts(result: Result) -> Table:
             "engine killed until tills are served, s", f"{half:.2f}", f"median of {len(result.serving_s)}"
         )
         table.add_row("", f"{worst:.2f}", "the longest")
+        table.add_row(
+            "longest outage of the tills, killed again and again, s", f"{result.longest_outage_s:.2f}", ""
+        )
     return table
 
 

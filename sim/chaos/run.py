@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from sim.chaos.report import Result, as_json, minutes_of, print_result
 from sim.chaos.sales import Sales, Shop
 from sim.chaos.strikes import Blow, Striker, deck
 from sim.chaos.tills import Tills
-from sim.chaos.victims import alive
+from sim.chaos.victims import Process, alive
 from sim.chaos.works import STORE, TILLS, CannotRun, Works, build
 
 HTTP_TILLS = 4
@@ -110,11 +111,16 @@ async def _storm(chaos: Chaos, works: Works, sales: Sales, result: Result, conso
     shop = Shop(chaos.seed, TILLS, works.members, works.products)
     tills = Tills(STORE, works.http_port, works.broker_port, shop, sales, chaos.seed)
     floor = Floor(works.broker_port, works.members, works.scanners, works.shelves, chaos.seed)
-    keeper = Keeper(works.services, works.http_port)
     cards = deck(chaos.kills, chaos.seed, ray=chaos.ray, services=tuple(works.services))
     home = works.ray_home if chaos.ray else ""
 
-    def struck(name: str, blow: Blow) -> None:
+    def log(what: str) -> None:
+        with (works.folder / "chaos.log").open("a") as file:
+            file.write(f"{datetime.now(UTC).isoformat()} {what}\n")
+
+    def struck(name: str, victim: Process, blow: Blow, for_s: float) -> None:
+        lasts = f" for {for_s:g} s" if blow == "stop" else ""
+        log(f"{blow} {name} {victim.pid}{lasts}")
         if name == "engine" and blow == "kill":
             keeper.engine_killed()
         done = striker.done.total
@@ -123,6 +129,7 @@ async def _storm(chaos: Chaos, works: Works, sales: Sales, result: Result, conso
                 f"  {done} of {chaos.kills} strikes, {len(sales.acknowledged):,} sales", highlight=False
             )
 
+    keeper = Keeper(works.services, works.http_port, log)
     striker = Striker(cards, lambda: alive(works.services, home), struck)
     keeping = asyncio.create_task(keeper.run(), name="keeper")
     selling = asyncio.create_task(tills.run(HTTP_TILLS, MQTT_TILLS), name="tills")
@@ -144,14 +151,12 @@ async def _storm(chaos: Chaos, works: Works, sales: Sales, result: Result, conso
     result.kills, result.stops = dict(striker.done.kills), dict(striker.done.stops)
     result.starts = {name: keeper.kept.starts[name] for name in works.services}
     result.serving_s = [round(one, 3) for one in keeper.kept.serving_s]
+    result.longest_outage_s = round(keeper.kept.longest_outage_s, 3)
     result.sightings = floor.sent
     result.sent, result.acknowledged = len(sales.sent), len(sales.acknowledged)
     result.minutes = minutes_of(sales.waits)
     result.tried_again = sum(attempts - 1 for _, _, attempts in sales.waits)
     result.answers = dict(sales.answers)
-    (works.folder / "strikes.log").write_text(
-        "".join(f"{at:8.2f} s  {blow} {name}  {stop_s:g}\n" for at, name, blow, stop_s in striker.done.log)
-    )
 
 
 async def _first_of(main: Coroutine[Any, Any, None], *others: asyncio.Task[None]) -> None:

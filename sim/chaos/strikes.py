@@ -33,8 +33,12 @@ STOP_S = (0.2, 3.0)
 PAUSE_S = (0.8, 2.6)
 """Between two strikes: some come while the one before is still being mended."""
 
+AHEAD = 8
+"""Cards that are looked at. Those of Ray gather there while Ray is down; then the rest waits until it is back,
+or the run would begin with all strikes on services and end with all strikes on Ray."""
+
 PATIENCE_S = 8.0
-"""If none of the deck's next victims lives for so long, the strike goes to whoever does."""
+"""If none of them can be dealt for so long, the strike goes to whoever lives."""
 
 LOOK_S = 0.25
 
@@ -55,7 +59,6 @@ class Struck:
 
     kills: Counter[str] = field(default_factory=Counter)
     stops: Counter[str] = field(default_factory=Counter)
-    log: list[tuple[float, str, Blow, float]] = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -91,7 +94,7 @@ class Striker:
         self,
         cards: list[Card],
         alive: Callable[[], Mapping[str, Process]],
-        struck: Callable[[str, Blow], None],
+        struck: Callable[[str, Process, Blow, float], None],
     ) -> None:
         self._cards = list(cards)
         self._alive = alive
@@ -102,12 +105,10 @@ class Striker:
 
     async def run(self) -> None:
         """Returns when the deck is dealt and everything that was stopped goes on."""
-        began_s = time.monotonic()
         while self._cards:
             name, victim, card = await self._next()
             if self._strike(name, victim, card):
                 self._cards.remove(card)
-                self.done.log.append((time.monotonic() - began_s, name, card.blow, card.stop_s))
                 await asyncio.sleep(card.pause_s)
         await asyncio.gather(*self._waking)
 
@@ -118,11 +119,11 @@ class Striker:
         self._stopped.clear()
 
     async def _next(self) -> tuple[str, Process, Card]:
-        """The first card whose victim lives and is not stopped already."""
+        """The first card whose victim lives and is not stopped already, or the first one with another victim."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
             living = await asyncio.to_thread(self._alive)
-            for card in self._cards:
+            for card in self._cards[:AHEAD]:
                 victim = living.get(card.victim)
                 if victim is not None and victim not in self._stopped:
                     return card.victim, victim, card
@@ -144,7 +145,7 @@ class Striker:
             waking = asyncio.create_task(self._wake(victim, card.stop_s), name=f"wake {name}")
             self._waking.add(waking)
             waking.add_done_callback(self._waking.discard)
-        self._told(name, card.blow)
+        self._told(name, victim, card.blow, card.stop_s)
         return True
 
     async def _wake(self, victim: Process, after_s: float) -> None:

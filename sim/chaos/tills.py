@@ -160,6 +160,7 @@ class Tills:
             told = await self._wire.ask(sale, copies)
             if told is None:
                 self._sales.answers["mqtt: no answer"] += 1
+                await asyncio.sleep(self._dice.uniform(*AGAIN_S))  # a dead connection refuses at once
                 continue
             self._sales.answers[_named(0, told)] += 1
             if "outcome" in told:
