@@ -56,6 +56,9 @@ NAME_LENGTH_MAX = 128
 PURPOSES_MAX = 64
 """Bounds of what an enrolment may say of a member."""
 
+SEQ_MAX = 2**62
+"""Beyond any turn's number, and within what the database counts with."""
+
 BACKLOG_LOOK_MS = 500
 """How old the backlog on the console may be: counting it reads the outbox's cursors."""
 
@@ -283,7 +286,8 @@ class StoreDoor:
         """Decisions, newest first."""
         if offer:
             return tuple(self._db.decisions_for(offer)[:limit])
-        return tuple(self._db.decisions(limit, before_seq))
+        before = None if before_seq is None else max(0, min(before_seq, SEQ_MAX))
+        return tuple(self._db.decisions(limit, before))
 
     def subscribe(self, *channels: str) -> Subscription:
         """Listens to channels."""

@@ -103,7 +103,7 @@ class Runtime:
 
     async def _take_books(self) -> None:
         """Reads the store's files and takes in what is new; on any trouble the books in the database stand."""
-        books = self._read_books()
+        books = await self._read_books()
         if books is None:
             return
         try:
@@ -116,13 +116,14 @@ class Runtime:
         else:
             self._books, self._is_begun = books, False
 
-    def _read_books(self) -> Books | None:
+    async def _read_books(self) -> Books | None:
         """The files, or None if they hold errors and the database has books already."""
         folder = Path(self._store.settings.store.books)
         self._stamp = _stamp(folder)
         day = self._store.clock.local(self._store.clock.now_ms()).day
         try:
-            books = read_books(folder, day)
+            # In a thread: the files of a large store take a while, and tills go on meanwhile.
+            books = await asyncio.to_thread(read_books, folder, day)
         except BooksWrong as error:
             if not self._store.db.facts()[1]:
                 raise

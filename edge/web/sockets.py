@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -37,7 +37,7 @@ CLOSE_NOT_NOW = 1013
 class Beat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a page sends: the version that it shows."""
 
-    version: int = 0
+    version: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
 
 
 _beat: JsonDecoder[Beat] = JsonDecoder(Beat, bytes_max=FRAME_BYTES_MAX)
