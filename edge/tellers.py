@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import structlog
+
 from edge.db import StoreDb
 from edge.engine import Engine
 from edge.inbox import Beside, Item
@@ -25,6 +27,8 @@ from protocols.errors import EndcapError, Nonsense, NotNow, Parked, Verdict
 from protocols.ids import AccountId, Key, key
 from protocols.inputs import BalanceKnown, Cause, Given, Input, MemberKnown
 from protocols.mail import BalanceMailed, Envelope, MemberMailed
+
+log = structlog.get_logger("edge.tellers")
 
 AGAIN_S = 0.5
 """Pause before a till's message is tried again that the engine could not take."""
@@ -82,6 +86,11 @@ class MoneyWire:
                 self.refused[error.code] += 1
                 title = error.code.replace("_", " ")
                 self._reply(message, to_json(Problem(title, error.status, error.reason, error.code)))
+            except Exception as error:  # a bug of ours: unacknowledged, it would end the store at every start
+                self.refused["bug"] += 1
+                log.error("sale over mqtt threw", topic=message.topic[:200], exc_info=error)
+                said = "The store broke on this sale. Send it again under the same operation id."
+                self._reply(message, to_json(Problem("bug", 500, said, "bug")))
             self.link.ack(message)
             return
 

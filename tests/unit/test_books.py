@@ -167,7 +167,7 @@ def test_the_errors_of_all_files_are_told_at_once(folder: Path) -> None:
         ("width: 24", "width: .inf", "width must be a number"),
         ("width: 24", "width: -24", "width is -24; it must be 1 to 1000"),
         ("zone: dairy, x: 11.9", "zone: dary, x: 11.9", "there is no zone 'dary'; did you mean 'dairy'?"),
-        ("visit_silence_s: 60", "visit_silence_s: 10", "a visit would end inside its zone"),
+        ("visit_silence_s: 40", "visit_silence_s: 10", "a visit would end inside its zone"),
         ("  screen-1:", "  screen/1:", "'screen/1' is no id of signs"),
         ("playlist: [coffee-break, tea-time, house-card]", "playlist: []", "a playlist has 1 to 50"),
         ("\ntills:", "\ntill:", "floor.yaml has no field 'till'; did you mean 'tills'?"),

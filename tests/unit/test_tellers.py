@@ -152,6 +152,15 @@ async def test_a_parked_sale_is_answered_and_not_tried_for_ever(till: Till) -> N
     assert till.door.asked == []
 
 
+async def test_a_bug_of_ours_ends_neither_the_store_nor_the_next_sale(till: Till) -> None:
+    till.door.fail_next = ZeroDivisionError("a bug")  # type: ignore[assignment]
+    message = await till.send(SALE)
+    assert till.replies()[0][1]["code"] == "bug"
+    assert till.link.acked == [message]
+    await till.send(SALE)
+    assert till.replies()[1][1]["outcome"] == "done"
+
+
 async def test_a_flood_that_needs_no_acknowledgement_is_dropped_and_counted(
     till: Till, monkeypatch: pytest.MonkeyPatch
 ) -> None:
