@@ -22,7 +22,7 @@ from sim.bench.shop import Walk
 
 IN_PROCESS = "endcap in process"
 ON_RAY = "endcap on Ray"
-OURS = (IN_PROCESS, ON_RAY)
+PEERS = (BARE, NODE_RED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +146,10 @@ def _row(found: Found, system: str, rate: int, every: bool, runs: list[Run]) -> 
         mark + told(spread(run.phone.p99_ms for run in runs)),
         f"{min(run.answered for run in runs):.2%}",
         told(turns.median if turns else None),
-        told(ratio(found, system, BARE, rate, every)),
-        told(ratio(found, system, NODE_RED, rate, every)),
+        *(
+            mark + told(one) if (one := ratio(found, system, against, rate, every)) else told(one)
+            for against in PEERS
+        ),
     )
 
 

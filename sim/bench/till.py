@@ -100,6 +100,7 @@ class _head_office:
 def _conditions(plan: Plan, system: System, *, has_line: bool) -> list[Rung]:
     store = system.store
     assert store is not None
+    system.rig.send(system.walk.arrive(), RATE)
     rungs = [_rung(ALONE, store, plan, lambda: time.sleep(plan.seconds))]
     rungs.append(_rung(BESIDE, store, plan, lambda: _sightings(system, plan)))
     if has_line:
@@ -115,9 +116,7 @@ def _conditions(plan: Plan, system: System, *, has_line: bool) -> list[Rung]:
 
 
 def _sightings(system: System, plan: Plan) -> None:
-    system.rig.send(
-        system.walk.arrive() + system.walk.walk(int(RATE * plan.seconds), every=False), RATE, STILL_S
-    )
+    system.rig.send(system.walk.walk(int(RATE * plan.seconds), every=False), RATE, STILL_S)
 
 
 def _rung(condition: str, store: StoreProcess, plan: Plan, meanwhile: Callable[[], None]) -> Rung:
