@@ -292,7 +292,8 @@ def test_latency_counts_what_was_answered_and_not_what_time_alone_concluded(
 ) -> None:
     async def test(store: Store) -> None:
         await store.sell("s1")
-        assert (store.measured(), store.outward.causes_answered) == (1.0, 2)  # the sale, and the account's birth
+        # Two causes: the sale, and the account's birth.
+        assert (store.measured(), store.outward.causes_answered) == (1.0, 2)
         await store.walk(seconds=0.25)  # one reading: its zone is announced when the hold has passed
         await asyncio.sleep(3.0)
         assert [offer["campaign"] for offer in store.link.shows(PHONE)["offers"]] == ["milk-now"]
