@@ -60,6 +60,9 @@ def test_a_store_in_the_image_says_that_it_is_well(
         return False
 
     with image.container() as container:
+        # A store needs its files; the example's stand in the installed package.
+        books = container.run("sh", "-c", "echo /opt/store/lib/python3*/site-packages/sim/grocery").strip()
+        settings["ENDCAP_STORE_BOOKS"] = books
         store = container.process(tmp_path / "store.log", is_well, "endcap-store", "run", env=settings)
         with started(store), urllib.request.urlopen(url, timeout=5) as answer:
             assert isinstance(json.load(answer), dict)
