@@ -19,7 +19,6 @@ class SimCells:
         self._cells: dict[str, Cell] = {}
         self._lives: dict[str, int] = {}
         self.lost = 0
-        self.batches: list[int] = []
 
     def life(self, cell: str) -> int:
         return self._lives.setdefault(cell, 0)
@@ -39,7 +38,6 @@ class SimCells:
             raise CellLost(f"{cell} is another life now")
         held = self._cells.setdefault(cell, Cell())
         answer = decode_answer(to_msgpack(held.take(decode_batch(to_msgpack(batch)))))
-        self.batches.append(len(answer.turns))
         if self._faults.strikes(plan.cell_lost_after):
             self.lose(cell)  # it stepped, and nobody will hear of it
         await asyncio.sleep(self._faults.latency_s(plan.cell_s) / 2)
