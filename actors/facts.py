@@ -22,8 +22,10 @@ from protocols.facts import (
     Plan,
     PresenceSettings,
     Product,
+    Radio,
     Scanner,
     ShelfPlace,
+    SignalMap,
     SignPlace,
     StockLine,
     TillPlace,
@@ -41,6 +43,10 @@ _SIGN_BOOKS = frozenset({"sign", "creative", "campaign"})
 """The books that say which signs a zone or a product has: a change in one asks for that to be worked out anew."""
 
 
+_FLOOR_BOOKS = frozenset({"plan", "zone", "scanner", "shelf", "presence", "radio", "signal"})
+"""The books that presence makes its map of the floor from; `Facts.floor_version` is when one of them last changed."""
+
+
 class Facts:
     """What a step may read beside its state and its input.
 
@@ -56,14 +62,17 @@ class Facts:
         "campaigns",
         "creatives",
         "explained",
+        "floor_version",
         "occupancy",
         "plan",
         "pools",
         "pools_read",
         "presence",
         "products",
+        "radio",
         "scanners",
         "shelves",
+        "signals",
         "signs",
         "stock",
         "tills",
@@ -73,8 +82,11 @@ class Facts:
 
     def __init__(self) -> None:
         self.version = 0
+        self.floor_version = 0
         self.plan: Plan | None = None
         self.presence = PresenceSettings()
+        self.radio: Radio | None = None
+        self.signals: dict[str, SignalMap] = {}
         self.zones: dict[str, Zone] = {}
         self.scanners: dict[str, Scanner] = {}
         self.shelves: dict[str, ShelfPlace] = {}
@@ -102,6 +114,8 @@ class Facts:
                 self._index = None
             if book == "shelf":
                 self._shelves_by_sku = None
+            if book in _FLOOR_BOOKS:
+                self.floor_version = version
             if book in _SIGN_BOOKS:
                 self._signs_by_zone = self._signs_by_sku = None
         self.version = version
@@ -158,6 +172,8 @@ class Facts:
             self.plan = value
         elif book == "presence":
             self.presence = PresenceSettings() if value is None else value
+        elif book == "radio":
+            self.radio = value
         else:
             table = self._table(book)
             if value is None:
@@ -169,6 +185,7 @@ class Facts:
         tables: dict[str, dict[str, Any]] = {
             "zone": self.zones,
             "scanner": self.scanners,
+            "signal": self.signals,
             "shelf": self.shelves,
             "sign": self.signs,
             "till": self.tills,

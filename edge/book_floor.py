@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from actors.campaigns.reading import Reading
 from actors.campaigns.text import Mark, Node, Table
@@ -105,7 +105,7 @@ def _presence(reading: Reading, node: Node | None) -> PresenceSettings:
     table = None if node is None else reading.table(node, limits, "presence")
     if table is None:
         return given
-    read = {}
+    read: dict[str, Any] = {}
     for name, (low, high) in limits.items():
         value = reading.number(table.entries.get(name), name, low, high)
         read[name] = getattr(given, name) if value is None else value

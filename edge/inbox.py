@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from edge.ports import Enrolled
 from protocols.cells import Heard, Weighed
 from protocols.effects import Know
@@ -112,7 +114,7 @@ class Inbox:
         waiting = self._heard.get(place)
         if waiting is not None:
             self.coalesced += 1
-            heard = Heard(heard.key, heard.scanner, heard.rssi_dbm, heard.at_ms, waiting.arrived_us)
+            heard = msgspec.structs.replace(heard, arrived_us=waiting.arrived_us)
         elif len(self._heard) >= self._telemetry_max:
             del self._heard[next(iter(self._heard))]
             self.shed += 1

@@ -31,13 +31,18 @@ class Load(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Heard(msgspec.Struct, frozen=True, array_like=True):
-    """One sighting of a subject that has a visit. Soft: it is not journalled, and may be dropped and counted."""
+    """One sighting of a subject that has a visit. Soft: it is not journalled, and may be dropped and counted.
+
+    `placed` is x, y and standard error in metres, from a source that works out places itself; `rssi_dbm` means
+    nothing then.
+    """
 
     key: Key
     scanner: str
     rssi_dbm: float
     at_ms: int
     arrived_us: int
+    placed: tuple[float, float, float] | None = None
 
 
 class Weighed(msgspec.Struct, frozen=True, array_like=True):
@@ -100,7 +105,10 @@ class Untaken(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
-    """Where a subject is, soft: metres, the zone announced, and the doubt as a radius. At most one a second."""
+    """Where a subject is, soft: metres, the zone announced, and the doubt as a radius. At most one a second.
+
+    `p` is how sure the zone is, in whole per cent; 0 where nothing was worked out.
+    """
 
     key: Key
     x: float
@@ -108,6 +116,24 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
     zone: str
     doubt_m: float
     at_ms: int
+    p: int = 0
+
+
+class Crowd(msgspec.Struct, frozen=True, array_like=True):
+    """How many of this cell's subjects a zone holds, soft: the sum of their p, and the variance of that sum."""
+
+    zone: str
+    expected: float
+    variance: float
+
+
+class ScannerHealth(msgspec.Struct, frozen=True, array_like=True):
+    """What this cell makes of one scanner: whether it hears what it should. `off_db` is how far it is off."""
+
+    scanner: str
+    state: Literal["ok", "silent", "deaf", "moved"]
+    since_ms: int
+    off_db: float = 0.0
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
@@ -120,6 +146,8 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     pools: dict[str, int] = {}
     positions: list[Position] = []
     took_us: int = 0
+    crowds: list[Crowd] = []
+    scanners: list[ScannerHealth] = []
 
 
 def told_id(given_id: str, place: int) -> str:

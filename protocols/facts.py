@@ -34,19 +34,30 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Zone(msgspec.Struct, frozen=True):
-    """An area drawn around goods: a polygon of [x, y] in metres."""
+    """An area drawn around goods: a polygon of [x, y] in metres.
+
+    `margin_m` is the width of the band along its border, half inside and half outside: a subject is in the zone
+    once it is inside the band, and still is until it is outside of it.
+    """
 
     name: str
     polygon: tuple[tuple[float, float], ...] = ()
+    margin_m: float = 0.0
 
 
 class Scanner(msgspec.Struct, frozen=True):
-    """A gateway: where it hangs and the zone that it stands for when there is no map."""
+    """A gateway: where it hangs and the zone that it stands for when there is no map.
+
+    `beacon` is the device id under which other scanners hear it, if it has one. `smoothing_s` is the time
+    constant of the mean that it reports instead of single readings; 0 for one that reports each reading.
+    """
 
     zone: ZoneId
     x: float = 0.0
     y: float = 0.0
     z: float = 2.5
+    beacon: str = ""
+    smoothing_s: float = 0.0
 
 
 class ShelfPlace(msgspec.Struct, frozen=True):
@@ -154,13 +165,51 @@ class Campaign(msgspec.Struct, frozen=True):
 
 
 class PresenceSettings(msgspec.Struct, frozen=True):
-    """How presence concludes. Seconds and decibels."""
+    """How presence concludes. Seconds, decibels, metres.
 
+    `method`: by a radio map, by the nearest scanner, or `auto`: by the map where there is a survey or scanners have
+    heard each other. `enter_p` and `leave_p` are the p at which a zone is entered and left by the map's posterior.
+    `beacon_sd_db` is how far the power of one device may be from that of the surveyed one.
+    """
+
+    method: Literal["auto", "radio", "nearest"] = "auto"
+    enter_p: float = 0.6
+    leave_p: float = 0.4
+    cell_m: float = 1.0
+    carried_z_m: float = 1.2
+    beacon_sd_db: float = 6.0
     window_s: float = 3.0
     hysteresis_db: float = 6.0
     hold_s: float = 1.0
     zone_silence_s: float = 20.0
     visit_silence_s: float = 120.0
+
+
+class Radio(msgspec.Struct, frozen=True):
+    """The radio map's frame: cells of `cell_m`, `columns` × `rows`, the first one at the plan's origin.
+
+    `source` says what it was made from, `points` from how many places. `reading_sd_db` is the scatter of one
+    reading about the map. `digest` covers everything that it was made from.
+    """
+
+    cell_m: float
+    columns: int
+    rows: int
+    reading_sd_db: float
+    source: Literal["survey", "scanners", "plan"]
+    points: int = 0
+    digest: str = ""
+
+
+class SignalMap(msgspec.Struct, frozen=True):
+    """How one scanner hears the surveyed device from each cell, row by row. Keyed by scanner.
+
+    `level` is the expected reading in hundredths of a dBm, 16 bits with sign, little-endian; `doubt` is the
+    standard error of it in tenths of a dB, one byte each.
+    """
+
+    level: bytes
+    doubt: bytes
 
 
 class StockLine(msgspec.Struct, frozen=True):
@@ -190,6 +239,8 @@ BOOKS: dict[str, Any] = {
     "creative": Creative,
     "campaign": Campaign,
     "presence": PresenceSettings,
+    "radio": Radio,
+    "signal": SignalMap,
     "stock": StockLine,
     "occupancy": Occupancy,
 }

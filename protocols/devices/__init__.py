@@ -1,6 +1,6 @@
 """Foreign devices: bytes in, readings or one declared error out.
 
-readings                  what a device can tell: Sighting, Weight, RawWeight, ScannerSeen, RegionCrossed
+readings                  what a device can tell: Sighting, Located, Weight, RawWeight, ScannerSeen, RegionCrossed
 espresense                ESPresense nodes, today's payload and the older ones
 openmqttgateway theengs   two gateways on one object, which `bluetooth` reads
 raddec owntracks          reelyActive decodings / phones that range fixed beacons
@@ -17,12 +17,21 @@ from collections.abc import Callable
 
 from protocols import topics
 from protocols.devices import endcap, espresense, openmqttgateway, owntracks, raddec, theengs
-from protocols.devices.readings import RawWeight, Reading, RegionCrossed, ScannerSeen, Sighting, Weight
+from protocols.devices.readings import (
+    Located,
+    RawWeight,
+    Reading,
+    RegionCrossed,
+    ScannerSeen,
+    Sighting,
+    Weight,
+)
 from protocols.errors import Nonsense
 from protocols.facts import ShelfPlace
 
 __all__ = [
     "SUBSCRIPTIONS",
+    "Located",
     "RawWeight",
     "Reading",
     "RegionCrossed",

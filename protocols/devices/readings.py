@@ -56,6 +56,22 @@ class Sighting(msgspec.Struct, frozen=True, gc=False):
     also: tuple[DeviceId, ...] = ()
 
 
+class Located(msgspec.Struct, frozen=True, gc=False):
+    """A positioning system says where a device is: metres on the store's plan, and the standard error it claims.
+
+    `source` names the system; 0 for `error_m`: it did not say.
+    """
+
+    source: ScannerId
+    device: DeviceId
+    x: float
+    y: float
+    at_ms: int
+    error_m: float = 0.0
+    age_ms: int = 0
+    also: tuple[DeviceId, ...] = ()
+
+
 class Weight(msgspec.Struct, frozen=True, gc=False):
     """A shelf's scale reads so many grams."""
 
@@ -97,7 +113,7 @@ class RegionCrossed(msgspec.Struct, frozen=True, gc=False):
     age_ms: int = 0
 
 
-Reading = Sighting | Weight | RawWeight | ScannerSeen | RegionCrossed
+Reading = Sighting | Located | Weight | RawWeight | ScannerSeen | RegionCrossed
 
 _ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(?:([:-]?)[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}\Z")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}\Z")

@@ -152,7 +152,10 @@ BATCH = cells.Batch(
     [Fact("product", "milk", 12, b"null")],
     {"p": 1},
     [GIVEN],
-    [cells.Heard(SHOPPER, "till", -71.5, 5, 5000)],
+    [
+        cells.Heard(SHOPPER, "till", -71.5, 5, 5000),
+        cells.Heard(SHOPPER, "pozyx", 0.0, 6, 6000, (1.5, 2.25, 0.5)),
+    ],
     [cells.Weighed(Key("shelf:dairy-2"), 23_690, 5, 5000)],
     [SHOPPER],
     True,
@@ -163,8 +166,10 @@ ANSWER = cells.Answer(
     [cells.Untaken(GIVEN, "threw", "ValueError: x")],
     [SHOPPER],
     {"p": 2},
-    [cells.Position(SHOPPER, 1.5, 2.25, "dairy", 0.75, 5)],
+    [cells.Position(SHOPPER, 1.5, 2.25, "dairy", 0.75, 5, 88)],
     140,
+    [cells.Crowd("dairy", 1.75, 0.25)],
+    [cells.ScannerHealth("till", "deaf", 5000, -14.5)],
 )
 UNIONS: dict[str, tuple[Any, Sequence[Any]]] = {
     "input": (inputs.Input, INPUTS),
