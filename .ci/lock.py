@@ -44,13 +44,15 @@ def write(uv: str) -> None:
         "demo": _resolve(uv, demo, everything),
         "dev": everything,
     }
+    # The whole's marker is the widest: what one section needs somewhere, another may need everywhere.
+    widest = {_pinned(key): entry for key, entry in everything.items()}
     text, known = HEADER, set[str]()
     for name, cut in cuts.items():
-        strangers = sorted(cut.keys() - everything.keys())
-        assert not strangers, f"section {name} is no cut of the whole: {strangers}"
-        text += f"\n# --- {name}\n" + "".join(f"{cut[key]}\n" for key in sorted(cut.keys() - known))
+        pinned = {_pinned(key) for key in cut}
+        assert pinned <= widest.keys(), f"section {name} is no cut of the whole: {pinned - widest.keys()}"
+        text += f"\n# --- {name}\n" + "".join(f"{widest[key]}\n" for key in sorted(pinned - known))
         if name != "build":
-            known |= cut.keys()
+            known |= pinned
     assert "://" not in text, "the lock names an address"
     LOCK.write_text(text)
     print(f"{LOCK.name}: " + ", ".join(f"{name} {len(cut)}" for name, cut in cuts.items()))
@@ -80,6 +82,11 @@ def _resolve(uv: str, requirements: list[str], within: Entries) -> Entries:
             check=True,
         )
     return _entries(done.stdout)
+
+
+def _pinned(requirement: str) -> str:
+    """Name and version, without the marker."""
+    return requirement.partition(";")[0].strip()
 
 
 def _entries(text: str) -> Entries:
