@@ -201,6 +201,21 @@ class Radio(msgspec.Struct, frozen=True):
     digest: str = ""
 
 
+class SurveyPoint(msgspec.Struct, frozen=True):
+    """A place where somebody stood, and what was heard of their device there: scanner -> whole dBm -> readings.
+
+    `by` is empty for the surveyed device, else the scanner whose own beacon was heard: the place is that
+    scanner's. `day` is when, ISO; empty if nobody said.
+    """
+
+    x: float
+    y: float
+    z: float
+    by: str
+    heard: dict[str, dict[int, int]]
+    day: str = ""
+
+
 class SignalMap(msgspec.Struct, frozen=True):
     """How one scanner hears the surveyed device from each cell, row by row. Keyed by scanner.
 
