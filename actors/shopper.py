@@ -36,12 +36,12 @@ from protocols.inputs import (
     ZoneEntered,
     ZoneLeft,
 )
-from protocols.records import VisitClosed
+from protocols.records import Stay, VisitClosed
 
-VERSION = 1
+VERSION = 2
 
 ZONES_MAX = 64
-"""Zones of a visit's journey that are remembered. Beyond it the oldest is forgotten."""
+"""Zones, and ended stays, of a visit's journey that are remembered. Beyond it the oldest is forgotten."""
 
 BASKET_LINES_MAX = 500
 """Lines of an open basket that are kept; what comes after is not considered. A door refuses longer ones."""
@@ -59,7 +59,8 @@ class Shopper(msgspec.Struct, frozen=True):
     """The state of a visit. `visit` is empty until it begins; `zone` is the one last announced.
 
     `dwell_decided_s` is the dwell at which this stay was last decided, `dwell_next_s` the next one that a
-    campaign waits for. `proposed` counts what was proposed in this visit, by campaign.
+    campaign waits for. `proposed` counts what was proposed in this visit, by campaign. `stays` are those that
+    have ended; the one that lasts is `zone` since `zone_entered_at_ms` (`journey` gives both).
     """
 
     subject: SubjectId
@@ -80,6 +81,7 @@ class Shopper(msgspec.Struct, frozen=True):
     dwell_decided_s: int = NO_DWELL
     dwell_next_s: int = NO_DWELL
     proposed: dict[CampaignId, int] = {}
+    stays: tuple[Stay, ...] = ()
     v: int = VERSION
     rest: dict[str, msgspec.Raw] = {}
 
@@ -93,7 +95,7 @@ def new(ident: str) -> Shopper:
 
 
 def upgrade(shopper: Shopper) -> Shopper:
-    """A state of an older version as one of this version. There is none older than 1."""
+    """A state of an older version as one of this version: 1 had no stays, and when they were is lost."""
     return shopper
 
 
@@ -115,7 +117,7 @@ def step(shopper: Shopper, given: Given, facts: Facts) -> Stepped:
         case ZoneEntered() if given.input.zone not in ("", UNKNOWN_ZONE):
             return _zone_entered(_begun(shopper, given), given.input, given, facts)
         case ZoneLeft() if given.input.zone == shopper.zone != UNKNOWN_ZONE:
-            return _left(shopper), _counted(shopper, -1)
+            return _left(shopper, given), _counted(shopper, -1)
         case BasketChanged():
             return _basket_changed(_begun(shopper, given), given.input, given, facts)
         case OfferRefused():
@@ -127,6 +129,13 @@ def step(shopper: Shopper, given: Given, facts: Facts) -> Stepped:
         case VisitEnded():
             return None, _ended(shopper, given)
     return shopper, ()
+
+
+def journey(shopper: Shopper) -> tuple[Stay, ...]:
+    """The visit's stays in order, the one that still lasts at the end."""
+    if shopper.zone == UNKNOWN_ZONE:
+        return shopper.stays
+    return (*shopper.stays, Stay(shopper.zone, shopper.zone_entered_at_ms))
 
 
 def account_key(shopper: Shopper) -> Key:
@@ -185,6 +194,7 @@ def _zone_entered(shopper: Shopper, entered: ZoneEntered, given: Given, facts: F
         zone_p=p,
         zone_entered_at_ms=within_time(given.at_ms),
         zones=(*shopper.zones, entered.zone)[-ZONES_MAX:],
+        stays=_stays(shopper, given),
         dwell_decided_s=NO_DWELL,
     )
     after = _awaiting_dwell(after, facts)
@@ -192,9 +202,18 @@ def _zone_entered(shopper: Shopper, entered: ZoneEntered, given: Given, facts: F
     return _decided("zone_entered", after, given, facts, before=moved)
 
 
-def _left(shopper: Shopper) -> Shopper:
+def _stays(shopper: Shopper, given: Given) -> tuple[Stay, ...]:
+    """The ended stays once the one that lasts has ended now."""
+    if shopper.zone == UNKNOWN_ZONE:
+        return shopper.stays
+    left_at_ms = max(within_time(given.at_ms), shopper.zone_entered_at_ms)
+    return (*shopper.stays, Stay(shopper.zone, shopper.zone_entered_at_ms, left_at_ms))[-ZONES_MAX:]
+
+
+def _left(shopper: Shopper, given: Given) -> Shopper:
     return msgspec.structs.replace(
         shopper,
+        stays=_stays(shopper, given),
         zone=UNKNOWN_ZONE,
         zone_p=0,
         zone_entered_at_ms=0,
@@ -238,6 +257,10 @@ def _clock_set(shopper: Shopper, by_ms: int) -> Shopper:
         zone_entered_at_ms=within_time(shopper.zone_entered_at_ms + by_ms)
         if shopper.zone != UNKNOWN_ZONE
         else 0,
+        stays=tuple(
+            Stay(stay.zone, within_time(stay.entered_at_ms + by_ms), within_time(stay.left_at_ms + by_ms))
+            for stay in shopper.stays
+        ),
     )
 
 
@@ -250,6 +273,7 @@ def _ended(shopper: Shopper, given: Given) -> tuple[Effect, ...]:
         entered_at_ms=shopper.entered_at_ms,
         left_at_ms=within_time(given.at_ms),
         zones=shopper.zones,
+        stays=_stays(shopper, given),
     )
     return (*_counted(shopper, -1), Emit("telemetry", closed))
 

@@ -69,14 +69,26 @@ class OfferIssued(_Record, frozen=True):
     at_ms: int
 
 
+class Stay(msgspec.Struct, frozen=True, array_like=True):
+    """A stay in one zone, from the turn that entered it to the one that left it. `left_at_ms` 0: it still lasts."""
+
+    zone: str
+    entered_at_ms: int
+    left_at_ms: int = 0
+
+
 class VisitClosed(_Record, frozen=True):
-    """A visit ended: how long and through which zones. The account is a pseudonym."""
+    """A visit ended: how long and through which zones. The account is a pseudonym.
+
+    `stays` is the journey: the zones again, with when each was entered and left.
+    """
 
     visit: str
     account: str
     entered_at_ms: int
     left_at_ms: int
     zones: tuple[str, ...] = ()
+    stays: tuple[Stay, ...] = ()
 
 
 class Hello(_Record, frozen=True):

@@ -7,7 +7,7 @@ import pytest
 
 from actors import shopper as shopper_module
 from actors.facts import Facts
-from actors.shopper import BASKET_LINES_MAX, ZONES_MAX, Shopper
+from actors.shopper import BASKET_LINES_MAX, ZONES_MAX, Shopper, journey
 from protocols.codec import to_json
 from protocols.decisions import Checked, Grant
 from protocols.effects import Decide, Emit, Know, Reply, Tell
@@ -31,10 +31,12 @@ from protocols.inputs import (
     ZoneEntered,
     ZoneLeft,
 )
-from protocols.records import VisitClosed
+from protocols.records import Stay, VisitClosed
 from tests.unit.playbook import MONDAY, T0, Playbook, facts_of
 
 DAIRY, WINE = ZoneId("dairy"), ZoneId("wine")
+IN_DAIRY = Stay(DAIRY, T0 + 5_000, T0 + 65_000)
+IN_WINE = Stay(WINE, T0 + 65_000, T0 + 200_000)
 ANA = Identified(AccountId("A-1"), "phone-1", "Ana", True, "gold", ("offers",))
 OFF = Grant("offer", title="Milk", sku="milk", discount_minor=30)
 SCREEN = Grant("creative", creative=CreativeId("milk-card"))
@@ -279,10 +281,50 @@ def test_the_end_of_a_visit_is_recorded_and_the_shopper_is_gone() -> None:
         VisitEnded(),
         Know(book="occupancy", key="wine", field="shoppers", add=-1),
         Know(book="occupancy", key="wine", field="members", add=-1),
-        Emit("telemetry", VisitClosed(f"ana.{T0}", "A-1", T0, T0 + 200_000, (DAIRY, WINE))),
+        Emit(
+            "telemetry", VisitClosed(f"ana.{T0}", "A-1", T0, T0 + 200_000, (DAIRY, WINE), (IN_DAIRY, IN_WINE))
+        ),
         at_s=200,
     )
     assert book.gone
+
+
+def test_a_journey_is_the_stays_with_when_they_began_and_ended() -> None:
+    book = visit()
+    assert journey(book.state) == ()
+    book.take(ZoneEntered(DAIRY, 87), 5)
+    assert journey(book.state) == (Stay(DAIRY, T0 + 5_000),)
+    book.take(ZoneEntered(DAIRY, 91), 30)
+    book.take(ZoneEntered(WINE, 87), 65)
+    assert journey(book.state) == (IN_DAIRY, Stay(WINE, T0 + 65_000))
+    book.take(ZoneLeft(WINE), 200)
+    assert journey(book.state) == book.state.stays == (IN_DAIRY, IN_WINE)
+    book.take(ZoneEntered(DAIRY, 87), 220)
+    assert journey(book.state) == (IN_DAIRY, IN_WINE, Stay(DAIRY, T0 + 220_000))
+
+
+def test_a_visit_that_ends_in_no_zone_closes_no_stay_twice() -> None:
+    book = visit()
+    book.take(ZoneEntered(DAIRY, 87), 5)
+    book.take(ZoneLeft(DAIRY), 65)
+    book.take(VisitEnded(), 200)
+    closed = book.one(Emit).record
+    assert isinstance(closed, VisitClosed) and closed.stays == (IN_DAIRY,)
+
+
+def test_a_clock_that_jumps_moves_the_whole_journey() -> None:
+    book = visit()
+    book.take(ZoneEntered(DAIRY, 87), 5)
+    book.take(ZoneEntered(WINE, 87), 65)
+    book.take(ClockSet(-60_000), 70)
+    assert journey(book.state) == (Stay(DAIRY, T0 - 55_000, T0 + 5_000), Stay(WINE, T0 + 5_000))
+
+
+def test_a_clock_that_went_back_makes_no_stay_that_ends_before_it_began() -> None:
+    book = visit()
+    book.take(ZoneEntered(DAIRY, 87), 65)
+    book.take(ZoneLeft(DAIRY), 5)
+    assert journey(book.state) == (Stay(DAIRY, T0 + 65_000, T0 + 65_000),)
 
 
 def test_an_end_without_a_visit_leaves_no_record() -> None:
@@ -296,6 +338,7 @@ def test_a_long_journey_forgets_its_beginning() -> None:
     for number in range(ZONES_MAX + 5):
         book.take(ZoneEntered(ZoneId(f"z{number}"), 87), number)
     assert len(book.state.zones) == ZONES_MAX and book.state.zones[-1] == f"z{ZONES_MAX + 4}"
+    assert len(book.state.stays) == ZONES_MAX and book.state.stays[-1].zone == f"z{ZONES_MAX + 3}"
 
 
 def test_an_input_of_another_kind_of_entity_is_harmless() -> None:
@@ -306,14 +349,42 @@ def test_an_input_of_another_kind_of_entity_is_harmless() -> None:
 
 
 def test_what_a_later_release_saved_is_kept_through_this_one() -> None:
-    later = b'{"subject":"ana","visit":"ana.5","mood":"keen","v":2}'
+    later = b'{"subject":"ana","visit":"ana.5","mood":"keen","v":3}'
     here = shopper_module.decode(later)
-    assert here.v == 1 and here.rest == {"mood": msgspec.Raw(b'"keen"')}
+    assert here.v == 2 and here.rest == {"mood": msgspec.Raw(b'"keen"')}
     given = Given(Key("shopper:ana"), "t", ZoneEntered(DAIRY, 80), None, T0, MONDAY)  # type: ignore[arg-type]
     after, _ = shopper_module.step(here, given, store())
     assert after is not None
     saved = shopper_module.decode(to_json(after))
     assert saved.zone == DAIRY and saved.rest == {"mood": msgspec.Raw(b'"keen"')}
+
+
+def test_a_visit_that_an_older_release_saved_goes_on_and_remembers_its_stays_from_then() -> None:
+    saved = (
+        b'{"subject":"ana","visit":"ana.5","device":"","account":"A-1","name":"Ana","member":true,"tier":"gold",'
+        b'"consent":["offers"],"segments":[],"zone":"dairy","zone_p":87,"zone_entered_at_ms":1700000005000,'
+        b'"entered_at_ms":1700000000000,"zones":["wine","dairy"],"basket":[],"dwell_decided_s":-1,'
+        b'"dwell_next_s":-1,"proposed":{},"v":1,"rest":{}}'
+    )
+    here = shopper_module.decode(saved)
+    assert (here.v, here.stays, here.zones) == (2, (), (WINE, DAIRY))
+    assert shopper_module.decode(to_json(here)) == here  # opened twice
+    given = Given(Key("shopper:ana"), "t", ZoneLeft(DAIRY), None, T0 + 65_000, MONDAY)  # type: ignore[arg-type]
+    after, _ = shopper_module.step(here, given, store())
+    assert after is not None and after.stays == (IN_DAIRY,)
+
+
+def test_an_older_release_keeps_the_stays_that_this_one_saved() -> None:
+    from actors.saved import decoder
+
+    class Older(msgspec.Struct, frozen=True):
+        subject: str
+        v: int = 1
+        rest: dict[str, msgspec.Raw] = {}
+
+    here = msgspec.structs.replace(shopper_module.new("ana"), stays=(IN_DAIRY,))
+    there = decoder(Older, 1, lambda state: state)(to_json(here))
+    assert shopper_module.decode(to_json(there)).stays == (IN_DAIRY,)
 
 
 def test_a_field_that_was_kept_for_a_later_release_comes_back() -> None:
@@ -322,7 +393,7 @@ def test_a_field_that_was_kept_for_a_later_release_comes_back() -> None:
 
     from actors.saved import decoder
 
-    decode = decoder(Later, 2, lambda state: state)
+    decode = decoder(Later, 3, lambda state: state)
     kept = decode(b'{"subject":"ana","visit":"ana.5","rest":{"mood":"keen","far":1},"v":1}')
-    assert kept.mood == "keen" and kept.v == 2
+    assert kept.mood == "keen" and kept.v == 3
     assert kept.rest == {"far": msgspec.Raw(b"1")}
