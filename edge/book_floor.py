@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from actors.campaigns.reading import Reading
 from actors.campaigns.text import Mark, Node, Table
+from edge.floor_picture import is_picture_name
 from protocols.facts import (
     Plan,
     PresenceSettings,
@@ -22,12 +23,15 @@ from protocols.ids import UNKNOWN_ZONE, CreativeId, Sku, ZoneId
 
 FLOOR_FILE = "floor.yaml"
 SIDE_MAX_M = 1_000.0
+MARGIN_MAX_M = 5.0
+SMOOTHING_MAX_S = 120.0
 PLACES_MAX = 2_000
 POINTS_MAX = 500
 PIECES_MAX = 100_000
 PIECE_G_MAX = 1_000_000
 COUNTS_MAX = 0x80_0000  # a load cell's amplifier has 24 bits with sign
 PLAYLIST_MAX = 50
+METHODS = ("auto", "radio", "nearest")
 SECTIONS = ("plan", "presence", "zones", "scanners", "shelves", "signs", "tills")
 
 Point = tuple[float, float]
@@ -77,7 +81,8 @@ def check_playlists(reading: Reading, floor: Floor, creatives: frozenset[str]) -
 
 
 def _plan(reading: Reading, node: Node | None) -> Plan:
-    table = None if node is None else reading.table(node, ("name", "width", "height", "walls"), "plan")
+    names = ("name", "width", "height", "walls", "picture")
+    table = None if node is None else reading.table(node, names, "plan")
     if table is None:
         return Plan("", SIDE_MAX_M, SIDE_MAX_M)
     fields = table.entries
@@ -85,33 +90,62 @@ def _plan(reading: Reading, node: Node | None) -> Plan:
         if name not in fields:
             reading.tell(table, f"a plan needs '{name}', in metres")
     walls = [_points(reading, wall, "a wall", 2) for wall in reading.listed(fields.get("walls"), "walls")]
+    width_m = reading.number(fields.get("width"), "width", 1, SIDE_MAX_M) or SIDE_MAX_M
     return Plan(
-        name=reading.text(fields.get("name"), "name") or "",
-        width_m=reading.number(fields.get("width"), "width", 1, SIDE_MAX_M) or SIDE_MAX_M,
-        height_m=reading.number(fields.get("height"), "height", 1, SIDE_MAX_M) or SIDE_MAX_M,
-        walls=tuple(wall for wall in walls if wall),
+        reading.text(fields.get("name"), "name") or "",
+        width_m,
+        reading.number(fields.get("height"), "height", 1, SIDE_MAX_M) or SIDE_MAX_M,
+        tuple(wall for wall in walls if wall),
+        *_picture(reading, fields.get("picture"), width_m),
     )
+
+
+def _picture(reading: Reading, node: Node | None, width_m: float) -> tuple[str, float, float, float]:
+    """The picture under the plan and where it lies; one without a width lies across the whole plan."""
+    table = None if node is None else reading.table(node, ("file", "x", "y", "width"), "a picture")
+    if table is None:
+        return "", 0.0, 0.0, 0.0
+    fields = table.entries
+    file = reading.text(fields.get("file"), "file") or ""
+    if not is_picture_name(file):
+        where = fields.get("file", table)
+        reading.tell(where, "needs 'file': the name of a PNG, JPEG or WebP that lies beside this file")
+    x, y = (reading.number(fields.get(side), side, -SIDE_MAX_M, SIDE_MAX_M) or 0.0 for side in ("x", "y"))
+    return file, x, y, reading.number(fields.get("width"), "width", 0.1, 10 * SIDE_MAX_M) or width_m
 
 
 def _presence(reading: Reading, node: Node | None) -> PresenceSettings:
     given = PresenceSettings()
     limits = {
+        "enter_p": (0.5, 0.99),
+        "leave_p": (0.05, 0.95),
+        "cell_m": (0.25, 2.0),
+        "carried_z_m": (0.0, 2.5),
+        "beacon_sd_db": (0.0, 20.0),
         "window_s": (0.1, 60.0),
         "hysteresis_db": (0.0, 40.0),
         "hold_s": (0.0, 60.0),
         "zone_silence_s": (1.0, 3600.0),
         "visit_silence_s": (5.0, 86_400.0),
     }
-    table = None if node is None else reading.table(node, limits, "presence")
+    table = None if node is None else reading.table(node, ("method", *limits), "presence")
     if table is None:
         return given
     read: dict[str, Any] = {}
+    if (method := reading.choice(table.entries.get("method"), METHODS, "method")) is not None:
+        read["method"] = method
     for name, (low, high) in limits.items():
         value = reading.number(table.entries.get(name), name, low, high)
         read[name] = getattr(given, name) if value is None else value
     if read["visit_silence_s"] < read["zone_silence_s"]:
         reading.tell(
             table, "visit_silence_s is shorter than zone_silence_s: a visit would end inside its zone"
+        )
+    if read["leave_p"] >= read["enter_p"]:
+        reading.tell(
+            table,
+            f"leave_p is {read['leave_p']:g} and enter_p {read['enter_p']:g}: whoever enters would leave at "
+            "once; choose leave_p below enter_p",
         )
     return PresenceSettings(**read)
 
@@ -162,7 +196,7 @@ class _PlaceReader:
         return table.entries
 
     def zone(self, table: Table) -> Zone:
-        fields = self.fields(table, "a zone", ("name",), "polygon", "box")
+        fields = self.fields(table, "a zone", ("name",), "polygon", "box", "margin_m")
         polygon: tuple[Point, ...] = ()
         if "box" in fields and "polygon" in fields:
             self.reading.tell(table.keys["box"], "a zone has a box or a polygon; keep one")
@@ -173,7 +207,8 @@ class _PlaceReader:
         plan = self.floor.plan
         if any(not (0 <= x <= plan.width_m and 0 <= y <= plan.height_m) for x, y in polygon):
             self.reading.tell(table, f"reaches over the plan of {plan.width_m:g} × {plan.height_m:g} m")
-        return Zone(self.reading.text(fields.get("name"), "name") or "", polygon)
+        margin_m = self.reading.number(fields.get("margin_m"), "margin_m", 0, MARGIN_MAX_M)
+        return Zone(self.reading.text(fields.get("name"), "name") or "", polygon, margin_m or 0.0)
 
     def _box(self, node: Node) -> tuple[Point, ...]:
         sides = [
@@ -187,9 +222,16 @@ class _PlaceReader:
         return ((x, y), (right, y), (right, bottom), (x, bottom))
 
     def scanner(self, table: Table) -> Scanner:
-        fields = self.fields(table, "a scanner", ("zone",), "x", "y", "z")
+        fields = self.fields(table, "a scanner", ("zone",), "x", "y", "z", "beacon", "smoothing_s")
         z = self.reading.number(fields.get("z"), "z", -10, 50)
-        return Scanner(self._zone(fields.get("zone")), *self._place(fields), 2.5 if z is None else z)
+        smoothing_s = self.reading.number(fields.get("smoothing_s"), "smoothing_s", 0, SMOOTHING_MAX_S)
+        return Scanner(
+            self._zone(fields.get("zone")),
+            *self._place(fields),
+            z=2.5 if z is None else z,
+            beacon=self.reading.ident(fields.get("beacon"), "beacon") or "",
+            smoothing_s=smoothing_s or 0.0,
+        )
 
     def shelf(self, table: Table) -> ShelfPlace:
         needed = ("zone", "sku", "unit_g", "capacity", "low_at")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter_ns
 
 import msgspec
@@ -14,6 +15,7 @@ from edge.cells.house import CellHouse
 from edge.clock import WallClock
 from edge.db import StoreDb
 from edge.engine import Engine
+from edge.floor_file import FloorFile
 from edge.hearing import Hearing
 from edge.inbox import Beside
 from edge.links import MqttLink
@@ -28,6 +30,7 @@ from edge.sync.link import Link
 from edge.sync.up import Up
 from edge.web.channels import Channels, Subscription
 from edge.web.floor import floor_view
+from edge.web.floor_views import ExpectedView
 from edge.web.views import (
     ConsoleSnapshot,
     Explained,
@@ -90,6 +93,7 @@ class StoreDoor:
         self.is_ready = False
         self.detail = "starting"
         self.demo_link: MqttLink | None = None
+        self.floor_desk = FloorFile(Path(settings.store.books), clock.now_ms)
 
     # --- doing
 
@@ -211,6 +215,7 @@ class StoreDoor:
             CURRENCY,
             self._clock.minutes_east(self._clock.now_ms()),
             self._settings.http.demo,
+            self._settings.http.may_edit,
         )
         return StoreNow(view, self._link_view())
 
@@ -220,6 +225,10 @@ class StoreDoor:
             view = floor_view(self._now.facts)
             self._floor = msgspec.structs.replace(view, version=self._now.floor_version)
         return self._floor
+
+    def expected(self) -> ExpectedView | None:
+        """How well the radio tells places apart; nothing is known of it before a survey."""
+        return None
 
     def console(self) -> ConsoleSnapshot:
         """The store as it is now."""

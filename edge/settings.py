@@ -6,6 +6,7 @@ environment or the file.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -36,6 +37,12 @@ class HttpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8080
     demo: bool = False  # opens the doors that only a demo has: the WAN switch, killing Ray
+    edit: bool | None = None  # whether the console may change the floor; unset: only while host is loopback
+
+    @property
+    def may_edit(self) -> bool:
+        """The API has no roles, so beyond loopback whoever reaches it could change the floor: not unless told to."""
+        return is_loopback(self.host) if self.edit is None else self.edit
 
 
 class MqttSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,6 +107,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inbox: InboxSettings = InboxSettings()
     journal: JournalSettings = JournalSettings()
     log: LogSettings = LogSettings()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def read_settings(path: Path | None, environment: Mapping[str, str] | None = None) -> Settings:

@@ -25,12 +25,20 @@ class Fact(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """The floor: metres, origin top left, x to the right, y downwards. Walls are polylines of [x, y]."""
+    """The floor: metres, origin top left, x to the right, y downwards. Walls are polylines of [x, y].
+
+    `picture` is a file beside the books that lies under the plan while it is drawn: its top left corner at
+    `picture_x`, `picture_y`, `picture_width_m` across; its height follows from its own shape.
+    """
 
     name: str
     width_m: float
     height_m: float
     walls: tuple[tuple[tuple[float, float], ...], ...] = ()
+    picture: str = ""
+    picture_x: float = 0.0
+    picture_y: float = 0.0
+    picture_width_m: float = 0.0
 
 
 class Zone(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from edge.web.console import console_routes
 from edge.web.demo import demo_routes
 from edge.web.described import openapi
 from edge.web.files import Files, file_routes
+from edge.web.floor_edit import floor_routes
 from edge.web.kiosk import kiosk_routes
 from edge.web.phone import phone_routes
 from edge.web.ports import Door
@@ -54,6 +55,7 @@ def build_app(door: Door, settings: Settings, registry: CollectorRegistry | None
     routes: list[BaseRouteHandler] = [
         *till_routes(door, counts),
         *console_routes(door, counts, files),
+        *floor_routes(door, counts, settings.http.may_edit),
         *phone_routes(door, counts, files),
         *kiosk_routes(door, files),
         *screen_routes(door, counts, files),

@@ -13,7 +13,7 @@ from litestar.openapi.spec import Components, OpenAPIMediaType, Operation, Refer
 from litestar.openapi.spec.response import OpenAPIResponse
 from litestar.types import OperationIDCreator
 
-from edge.web import views
+from edge.web import floor_views, views
 from edge.web.refusals import PROBLEM_JSON
 from protocols import api
 
@@ -38,14 +38,30 @@ _BODIES: tuple[Any, ...] = (
     views.ConsentView,
     views.PlaylistView,
     views.Health,
+    floor_views.FloorDraft,
+    floor_views.FloorChange,
+    floor_views.FloorSaved,
+    floor_views.FloorRefused,
+    floor_views.PictureView,
+    floor_views.ExpectedView,
 )
 """Every body of the API. A new one is added here, and a test compares this with the routes."""
 
 
 def described(
-    summary: str, *, takes: Any = None, gives: Any = None, many: bool = False, problems: tuple[int, ...] = ()
+    summary: str,
+    *,
+    takes: Any = None,
+    gives: Any = None,
+    many: bool = False,
+    problems: tuple[int, ...] = (),
+    takes_raw: tuple[str, ...] = (),
+    gives_raw: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """Keywords of a route handler that put it in the document: summary, body, answer, problems."""
+    """Keywords of a route handler that put it in the document: summary, body, answer, problems.
+
+    `takes_raw` and `gives_raw` are media types of bodies that are bytes.
+    """
 
     @dataclass
     class Described(Operation):
@@ -53,7 +69,11 @@ def described(
             self.summary = summary
             if takes is not None:
                 self.request_body = RequestBody(content={"application/json": _media(takes)}, required=True)
-            content = {"application/json": _media(gives, many)} if gives is not None else None
+            if takes_raw:
+                self.request_body = RequestBody(content=_raw(takes_raw), required=True)
+            content = (
+                {"application/json": _media(gives, many)} if gives is not None else _raw(gives_raw) or None
+            )
             self.responses = {"200": OpenAPIResponse(description="As asked.", content=content)}
             for status in problems:
                 self.responses[str(status)] = OpenAPIResponse(
@@ -92,6 +112,10 @@ class _Written(Components):
 def _media(kind: Any, many: bool = False) -> OpenAPIMediaType:
     one = Reference(ref=f"#/components/schemas/{kind.__name__}")
     return OpenAPIMediaType(schema=Schema(type="array", items=one) if many else one)  # type: ignore[arg-type]
+
+
+def _raw(types: tuple[str, ...]) -> dict[str, OpenAPIMediaType]:
+    return {one: OpenAPIMediaType() for one in types}
 
 
 def _name(handler: Any, method: Any, parts: list[Any]) -> str:

@@ -9,9 +9,10 @@ from typing import Protocol
 
 from edge.ports import Enrolled
 from edge.web.channels import Subscription
+from edge.web.floor_views import ExpectedView, FloorChange, FloorDraft, FloorProblem, FloorSaved, PictureView
 from edge.web.views import ConsoleSnapshot, Explained, FloorView, Health, SaleView, StoreNow
 from protocols.api import DecisionView, EnrolRequest, ScreenCommand, Wallet
-from protocols.errors import Verdict
+from protocols.errors import EndcapError, Nonsense, Verdict
 from protocols.ids import AccountId, Key
 from protocols.inputs import Input
 
@@ -32,8 +33,49 @@ def screen_channel(sign: str) -> str:
     return f"screen:{sign}"
 
 
+class FloorWrong(Nonsense):
+    """The floor holds errors; nothing was written. `problems` has each with its place."""
+
+    code = "floor_wrong"
+    status = 422
+
+    def __init__(self, reason: str, problems: tuple[FloorProblem, ...]) -> None:
+        super().__init__(reason)
+        self.problems = problems
+
+
+class FloorMoved(EndcapError):
+    """Somebody else changed the file since this draft was read; nothing was written."""
+
+    code = "floor_changed"
+    status = 409
+
+
+class FloorDesk(Protocol):
+    """The floor's file as the console edits it."""
+
+    async def draft(self) -> FloorDraft:
+        """The file as it is now. Raises FloorWrong if it cannot be read without loss."""
+
+    async def save(self, change: FloorChange, *, dry_run: bool) -> FloorSaved:
+        """Judges a floor and, unless it is a dry run, makes it the file. Raises FloorMoved, FloorWrong, NotNow."""
+
+    async def keep_picture(self, body: bytes) -> PictureView:
+        """Stores a picture for the plan. Raises TooLarge, WrongPicture, NotNow."""
+
+    async def picture(self, name: str) -> tuple[bytes, str] | None:
+        """A picture's bytes and media type; None if there is none of this name."""
+
+
 class Door(Protocol):
     """The store as its web sees it."""
+
+    @property
+    def floor_desk(self) -> FloorDesk:
+        """The floor's file. Asked to change only when the settings allow it."""
+
+    def expected(self) -> ExpectedView | None:
+        """How well the radio tells places apart on this floor; None until it was surveyed."""
 
     async def ask(self, key: Key, given: Input, operation: str, payload: object) -> Verdict:
         """Hands one input to one entity and returns when its turn is committed.

@@ -66,7 +66,7 @@ _WORDS = {
     401: ("unauthorised", "Sign in first."),
     404: ("unknown", "There is nothing at this address. The list of addresses is at /schema."),
     405: ("wrong_method", "This address does not take that method. The list of addresses is at /schema."),
-    413: ("too_large", "The body is over 65536 bytes. Send less, or in several requests."),
+    413: ("too_large", "The body is over {limit} bytes. Send less, or in several requests."),
 }
 """What the framework refuses by itself, in our words."""
 
@@ -96,8 +96,10 @@ def handlers(counts: Counts) -> dict[type[Exception] | int, Any]:
             headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
         return problem(error.status, error.code, error.reason, headers)
 
-    def framework(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    def framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
         code, detail = _WORDS.get(error.status_code, ("nonsense", _said(error)))
+        if error.status_code == 413:  # each door has its own limit
+            detail = detail.format(limit=request.route_handler.resolve_request_max_body_size())
         counts.refused.labels(code).inc()
         allowed = dict(error.headers or {})
         return problem(error.status_code, code, detail, {k: v for k, v in allowed.items() if k == "Allow"})

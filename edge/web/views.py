@@ -21,13 +21,14 @@ SPARK_POINTS = 60
 
 
 class StoreView(msgspec.Struct, frozen=True):
-    """Who this store is. `minutes_east` is the store's own clock against UTC now."""
+    """Who this store is. `minutes_east` is the store's own clock against UTC now. `edit`: pages may change it."""
 
     id: str
     name: str
     currency: str
     minutes_east: int
     demo: bool
+    edit: bool = False
 
 
 class LinkView(msgspec.Struct, frozen=True):

@@ -8,8 +8,10 @@ has setters for what a page must be able to show: `cut`, `mend`, `fail_next`, `s
 import asyncio
 import math
 import random
+import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 
@@ -17,6 +19,7 @@ from actors.campaigns.conditions import Context
 from actors.campaigns.decide import decide
 from edge.ports import Enrolled
 from edge.web.channels import Channels, Subscription
+from edge.web.floor_views import ExpectedView
 from edge.web.ports import CONSOLE, STORE, phone_channel, screen_channel
 from edge.web.views import (
     ConsoleSnapshot,
@@ -44,7 +47,7 @@ from protocols.errors import EndcapError, Mismatch, Verdict
 from protocols.facts import Campaign, StockLine
 from protocols.ids import AccountId, CampaignId, Key, OfferId, ZoneId, ident_of, key, kind_of
 from protocols.inputs import BasketChanged, Cause, ConsentChanged, Input, Local, Restocked, SaleClosed
-from tests.browser.scripted_books import example_books
+from tests.browser.scripted_books import ScriptedDesk, example_books
 from tests.browser.scripted_views import snapshot
 
 STEP_S = 1.0  # one sighting a second and person
@@ -90,10 +93,13 @@ class Account:
 class ScriptedDoor:
     """The scripted store. `run()` moves it in real time; a test may also call `step()` by hand."""
 
-    def __init__(self, seed: int = 7, demo: bool = True, people: int = 28) -> None:
+    def __init__(self, seed: int = 7, demo: bool = True, people: int = 28, edit: bool = True) -> None:
         self.random = random.Random(seed)
         self.facts, self.the_floor, self._members = example_books()
-        self._demo = demo
+        self._demo, self._edit = demo, edit
+        self._home = tempfile.TemporaryDirectory(prefix="endcap-scripted-")
+        self.floor_desk = ScriptedDesk(Path(self._home.name), self.now_ms, self.reread)
+        self.expects: ExpectedView | None = None
         self.channels = Channels()
         self.seq = 48_180
         self.asked: list[tuple[Key, Input, str]] = []
@@ -274,6 +280,14 @@ class ScriptedDoor:
         self.made.clear()
         self.publish()
 
+    def reread(self) -> None:
+        """The store's files changed: a new version of the floor. Stock stays, as it is the store's own."""
+        stock = self.facts.stock
+        version = self.the_floor.version + 1
+        self.facts, self.the_floor, self._members = example_books(self.floor_desk.folder, version)
+        self.facts.stock = {shelf: line for shelf, line in stock.items() if shelf in self.the_floor.shelves}
+        self.publish()
+
     # --- the door
 
     async def ask(self, key_: Key, given: Input, operation: str, payload: object) -> Verdict:
@@ -345,10 +359,13 @@ class ScriptedDoor:
         return Health(True, "014", "inc-1", self.seq, self.link.state)
 
     def store(self) -> StoreNow:
-        return StoreNow(StoreView("014", "Harbour Street", "EUR", 0, self._demo), self.link)
+        return StoreNow(StoreView("014", "Harbour Street", "EUR", 0, self._demo, self._edit), self.link)
 
     def floor(self) -> FloorView:
         return self.the_floor
+
+    def expected(self) -> ExpectedView | None:
+        return self.expects
 
     def wallet(self, account: AccountId) -> Wallet | None:
         held = self.accounts.get(account)

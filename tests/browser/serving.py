@@ -38,7 +38,8 @@ class Store:
         listening = listen("127.0.0.1", self.port)
         self.port = listening.getsockname()[1]
         started = asyncio.Event()
-        app = build_app(self.door, Settings(http=HttpSettings(demo=self.door.store().store.demo)))
+        about = self.door.store().store
+        app = build_app(self.door, Settings(http=HttpSettings(demo=about.demo, edit=about.edit)))
         self._task = asyncio.create_task(serve(app, listening, started))
         await asyncio.wait_for(started.wait(), 10)
 

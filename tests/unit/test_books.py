@@ -213,3 +213,59 @@ def test_an_ended_campaign_warns_and_the_store_still_opens(folder: Path) -> None
     spoil(folder, "campaigns.yaml", "last_day: 2035-12-31", "last_day: 2026-01-31")
     (warning,) = read_books(folder, today="2026-11-24").warnings
     assert "ended on 2026-01-31" in warning.reason
+
+
+def test_the_words_of_a_radio_map_are_read_into_the_facts(folder: Path) -> None:
+    spoil(
+        folder,
+        "floor.yaml",
+        "{window_s: 2, ",
+        "{method: radio, enter_p: 0.7, leave_p: 0.3, cell_m: 0.5, carried_z_m: 1, beacon_sd_db: 4, window_s: 2, ",
+    )
+    spoil(folder, "floor.yaml", "box: [7.0, 0.95, 9.9, 2.95]}", "box: [7.0, 0.95, 9.9, 2.95], margin_m: 0.8}")
+    spoil(
+        folder,
+        "floor.yaml",
+        "x: 11.9, y: 2.4, z: 2.8}",
+        "x: 11.9, y: 2.4, z: 2.8, beacon: esp-dairy, smoothing_s: 15}",
+    )
+    spoil(
+        folder,
+        "floor.yaml",
+        "  height: 20\n",
+        "  height: 20\n  picture: {file: plan.png, x: -1.5, y: 2, width: 30}\n",
+    )
+    facts = Facts()
+    facts.apply(held(read_books(folder).knows), 1)
+    assert facts.plan is not None and facts.presence is not None
+    plan, presence = facts.plan, facts.presence
+    assert (plan.picture, plan.picture_x, plan.picture_y, plan.picture_width_m) == ("plan.png", -1.5, 2, 30)
+    assert (presence.method, presence.enter_p, presence.leave_p, presence.cell_m) == ("radio", 0.7, 0.3, 0.5)
+    assert (presence.carried_z_m, presence.beacon_sd_db, presence.window_s) == (1, 4, 2)
+    assert (facts.zones["dairy"].margin_m, facts.zones["bakery"].margin_m) == (0.8, 0)
+    assert (facts.scanners["dairy"].beacon, facts.scanners["dairy"].smoothing_s) == ("esp-dairy", 15)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wanted"),
+    [
+        ("{window_s: 2, ", "{method: magic, window_s: 2, ", "'magic'; use one of: auto, nearest, radio"),
+        ("{window_s: 2, ", "{enter_p: 0.4, window_s: 2, ", "enter_p is 0.4; it must be 0.5 to 0.99"),
+        ("{window_s: 2, ", "{leave_p: 0.6, window_s: 2, ", "choose leave_p below enter_p"),
+        ("{window_s: 2, ", "{leave_p: 0.04, window_s: 2, ", "leave_p is 0.04; it must be 0.05 to 0.95"),
+        ("{window_s: 2, ", "{cell_m: 0.1, window_s: 2, ", "cell_m is 0.1; it must be 0.25 to 2"),
+        ("{window_s: 2, ", "{carried_z_m: 3, window_s: 2, ", "carried_z_m is 3; it must be 0 to 2.5"),
+        ("{window_s: 2, ", "{beacon_sd_db: 21, window_s: 2, ", "beacon_sd_db is 21; it must be 0 to 20"),
+        ("{name: Dairy, ", "{name: Dairy, margin_m: 6, ", "margin_m is 6; it must be 0 to 5"),
+        ("{zone: dairy, x: 11.9", "{zone: dairy, smoothing_s: 200, x: 11.9", "smoothing_s is 200; it must be 0 to 120"),
+        ("{zone: dairy, x: 11.9", "{zone: dairy, beacon: a b, x: 11.9", "'a b' is no id of beacon"),
+        ("  height: 20\n", "  height: 20\n  picture: {file: ../x.png}\n", "a PNG, JPEG or WebP that lies beside"),
+        ("  height: 20\n", "  height: 20\n  picture: {file: plan.svg}\n", "a PNG, JPEG or WebP that lies beside"),
+        ("  height: 20\n", "  height: 20\n  picture: {x: 1}\n", "a PNG, JPEG or WebP that lies beside"),
+        ("  height: 20\n", "  height: 20\n  picture: {file: a.png, width: 0}\n", "width is 0; it must be 0.1 to"),
+    ],
+)  # fmt: skip
+def test_each_word_of_a_radio_map_has_its_bounds(folder: Path, before: str, after: str, wanted: str) -> None:
+    spoil(folder, "floor.yaml", before, after)
+    (told,) = refused(folder)
+    assert wanted in told

@@ -34,6 +34,15 @@ def test_nothing_listens_beyond_this_machine_unless_told_to() -> None:
     assert (settings.http.host, settings.mqtt.host, settings.http.demo) == ("127.0.0.1", "127.0.0.1", False)
 
 
+def test_the_floor_may_be_edited_on_this_machine_alone_unless_told_otherwise() -> None:
+    assert Settings().http.may_edit
+    for host, may in (("localhost", True), ("::1", True), ("127.0.0.9", True), ("0.0.0.0", False)):
+        assert read_settings(None, {"ENDCAP_HTTP_HOST": host}).http.may_edit is may, host
+    for said in (True, False):
+        given = {"ENDCAP_HTTP_HOST": "shop.lan", "ENDCAP_HTTP_EDIT": str(said)}
+        assert read_settings(None, given).http.may_edit is said
+
+
 def test_a_file_sets_what_it_names_and_leaves_the_rest(tmp_path: Path) -> None:
     settings = read_settings(written(tmp_path, '[store]\nid = "7"\n[http]\nport = 9000\n'), {})
     assert (settings.store.id, settings.http.port, settings.mqtt.port) == ("7", 9000, 1883)
@@ -70,7 +79,7 @@ def test_every_setting_can_be_given_by_the_environment() -> None:
                 setting.name,
                 {bool: "true", str: "other"}.get(setting.type, "5" if section.name == "mqtt" else "100"),
             )
-            text = {"closing_hour": "5", "floor_cells": "3"}.get(setting.name, text)
+            text = {"closing_hour": "5", "floor_cells": "3", "edit": "false"}.get(setting.name, text)
             read = read_settings(None, {f"ENDCAP_{section.name}_{setting.name}".upper(): text})
             value = getattr(getattr(read, section.name), setting.name)
             assert str(value).lower() == text.lower(), f"[{section.name}] {setting.name}"
