@@ -3,17 +3,20 @@
 A level is the mean of what one scanner hears, each reading weighted by exp(-age / window). Another zone must
 be louder than the announced one by `hysteresis_db` for `hold_s`; then the loudest zone is announced. Nothing
 here is saved: what is lost is learned again within seconds, and a new row concludes nothing until then.
+
+A source that works out places itself outranks the scanners: while it places a subject, the zone is the one whose
+polygon holds the point, once it has for `hold_s`, and sightings decide nothing.
 """
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, isfinite
 from typing import Any
 
 from actors.concluded import Concluded, conclusion
 from actors.facts import Facts
 from protocols.cells import Heard, Position
-from protocols.facts import PresenceSettings
+from protocols.facts import PresenceSettings, Zone
 from protocols.ids import UNKNOWN_ZONE, Key, SubjectId, ZoneId, ident_of
 from protocols.inputs import Cause, Input, VisitEnded, ZoneEntered, ZoneLeft
 
@@ -40,6 +43,9 @@ OTHERS = "…"
 GAPS_FRESH = 3.0
 """A scanner's level counts until this many of its usual gaps have passed, if that is more than the window."""
 
+PLACED_P = 99
+"""p of a zone that holds the point of a source that works out places: as sure as anything is here."""
+
 _SILENT = -1e9
 
 
@@ -64,7 +70,7 @@ class _Track:
 
     __slots__ = (
         "ahead_ms", "arrived_us", "in_zone_ms", "key", "levels", "placed_ms", "quiet_until_ms", "scanner",
-        "seen_ms", "shown_ms", "subject", "zone",
+        "seen_ms", "shown_ms", "spot", "spot_ms", "spot_zone", "subject", "zone",
     )  # fmt: skip
 
     def __init__(self, key: Key, zone: ZoneId, quiet_until_ms: int, now_ms: int) -> None:
@@ -80,6 +86,11 @@ class _Track:
         self.shown_ms = -POSITION_MS
         self.scanner = ""
         self.arrived_us = now_ms * 1_000
+        self.spot: tuple[float, float, float] | None = (
+            None  # where a source placed it last, when, and in which zone
+        )
+        self.spot_ms = now_ms
+        self.spot_zone = UNKNOWN_ZONE
 
 
 class Nearest:
@@ -112,6 +123,8 @@ class Nearest:
         track = self._tracks.get(heard.key)
         if track is None:
             return ()
+        if heard.placed is not None:
+            return self._place(track, heard, heard.placed, facts)
         dbm, at_ms, scanner = heard.rssi_dbm, heard.at_ms, heard.scanner
         if not RSSI_MIN_DBM <= dbm <= RSSI_MAX_DBM:  # NaN too
             self.refused += 1
@@ -135,6 +148,8 @@ class Nearest:
         if at_ms - track.shown_ms >= POSITION_MS:
             track.shown_ms = at_ms
             self._to_show[track.key] = track
+        if _stands(track, at_ms, settings):
+            return ()
         if place.zone == track.zone:
             track.in_zone_ms = at_ms
             if track.ahead_ms < 0:
@@ -156,6 +171,8 @@ class Nearest:
                 found.append(self._over(track, now_ms))
             elif now_ms - track.placed_ms >= silence_ms:
                 found.extend(self._lost(track, now_ms))
+            elif _stands(track, now_ms, settings):
+                found.extend(self._stay(track, now_ms, settings, f"~{now_ms}"))
             elif now_ms - track.placed_ms >= window_ms:
                 # Nobody hears it now. The levels that still count are the slowest scanners', not the nearest ones'.
                 track.ahead_ms = -1
@@ -167,9 +184,47 @@ class Nearest:
         """Where the subjects heard since the last call are: amid the scanners that hear them, by power."""
         if not self._to_show:
             return []
-        shown = [_position(track, now_ms) for track in self._to_show.values() if track.key in self._tracks]
+        shown = [
+            _position(track, now_ms, facts.presence)
+            for track in self._to_show.values()
+            if track.key in self._tracks
+        ]
         self._to_show.clear()
         return shown
+
+    def _place(
+        self, track: _Track, heard: Heard, placed: tuple[float, float, float], facts: Facts
+    ) -> tuple[Concluded, ...]:
+        """Takes in where a source says that the subject is."""
+        x, y, error_m = placed
+        if not (isfinite(x) and isfinite(y) and isfinite(error_m)):
+            self.refused += 1
+            return ()
+        at_ms = heard.at_ms
+        if not _stands(track, at_ms, facts.presence):
+            track.ahead_ms = -1  # sightings no longer count
+        track.spot = placed
+        track.seen_ms = track.placed_ms = track.spot_ms = at_ms
+        track.scanner, track.arrived_us = heard.scanner, heard.arrived_us
+        zone = _zone_at(x, y, facts.zones, track.zone)
+        if zone == track.zone:
+            track.in_zone_ms, track.ahead_ms = at_ms, -1
+        elif zone != track.spot_zone or track.ahead_ms < 0:
+            track.ahead_ms = at_ms
+        track.spot_zone = zone
+        if at_ms - track.shown_ms >= POSITION_MS:
+            track.shown_ms = at_ms
+            self._to_show[track.key] = track
+        return self._stay(track, at_ms, facts.presence, "")
+
+    def _stay(self, track: _Track, now_ms: int, settings: PresenceSettings, at: str) -> tuple[Concluded, ...]:
+        """Announces the zone of the last place once the subject has been there for the hold."""
+        held_ms = now_ms - track.ahead_ms
+        if track.ahead_ms < 0 or held_ms < settings.hold_s * 1_000 or now_ms < track.quiet_until_ms:
+            return ()
+        track.ahead_ms = -1
+        track.in_zone_ms = now_ms
+        return self._announce(track, track.spot_zone, PLACED_P, at)
 
     def _weigh(
         self, track: _Track, now_ms: int, settings: PresenceSettings, at: str
@@ -193,14 +248,14 @@ class Nearest:
             return ()
         track.ahead_ms = -1
         track.in_zone_ms = now_ms
-        return self._announce(track, best_zone, now_ms, at)
+        return self._announce(track, best_zone, _share(track, best_zone, now_ms), at)
 
-    def _announce(self, track: _Track, zone: ZoneId, now_ms: int, at: str) -> tuple[Concluded, ...]:
+    def _announce(self, track: _Track, zone: ZoneId, p: int, at: str) -> tuple[Concluded, ...]:
         before, track.zone = track.zone, zone
         if zone == UNKNOWN_ZONE:  # nothing is claimed, so nothing is entered
             given: Input = ZoneLeft(before)
         else:
-            given = ZoneEntered(zone, _share(track, zone, now_ms))
+            given = ZoneEntered(zone, p)
         return (conclusion(track.key, given, _cause(track), at),)
 
     def _lost(self, track: _Track, now_ms: int) -> tuple[Concluded, ...]:
@@ -208,7 +263,7 @@ class Nearest:
         if track.zone == UNKNOWN_ZONE or now_ms < track.quiet_until_ms:
             return ()
         track.levels.clear()
-        return self._announce(track, UNKNOWN_ZONE, now_ms, f"~{now_ms}")
+        return self._announce(track, UNKNOWN_ZONE, 0, f"~{now_ms}")
 
     def _over(self, track: _Track, now_ms: int) -> Concluded:
         # If that turn fails the row is still here: it is silent from now on and says so again later.
@@ -256,7 +311,33 @@ def _cause(track: _Track) -> Cause:
     return Cause(arrived_us=track.arrived_us, scanner=track.scanner, subject=track.subject)
 
 
-def _position(track: _Track, now_ms: int) -> Position:
+def _stands(track: _Track, now_ms: int, settings: PresenceSettings) -> bool:
+    """Whether a source that works out places has placed the subject lately."""
+    return track.spot is not None and now_ms - track.spot_ms < settings.zone_silence_s * 1_000
+
+
+def _zone_at(x: float, y: float, zones: dict[str, Zone], announced: ZoneId) -> ZoneId:
+    """The zone that holds a point: where several do the announced one, or else the first by id."""
+    holding = [ZoneId(zone) for zone, drawn in zones.items() if _holds(drawn.polygon, x, y)]
+    if announced in holding:
+        return announced
+    return min(holding, default=UNKNOWN_ZONE)
+
+
+def _holds(polygon: tuple[tuple[float, float], ...], x: float, y: float) -> bool:
+    """Whether a point lies inside, by counting the edges that a ray to the right crosses (Shimrat, 1962)."""
+    inside = False
+    for (ax, ay), (bx, by) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
+        if (ay > y) != (by > y) and x < (bx - ax) * (y - ay) / (by - ay) + ax:
+            inside = not inside
+    return inside
+
+
+def _position(track: _Track, now_ms: int, settings: PresenceSettings) -> Position:
+    if track.spot is not None and _stands(track, now_ms, settings):
+        x, y, error_m = track.spot
+        doubt_m = round(error_m or _NEAR_M, 2)  # 0: the source did not say
+        return Position(track.key, round(x, 2), round(y, 2), track.zone, doubt_m, track.seen_ms)
     weights: list[tuple[float, _Level]] = [
         (10.0 ** (level.mean_dbm / 10.0), level)
         for level in track.levels.values()

@@ -15,7 +15,7 @@ from actors.facts import Facts
 from actors.presence.nearest import LEVELS_MAX, OTHERS, SETTLE_MS, STRANGERS_MAX, Nearest
 from actors.shopper import Shopper
 from protocols.cells import Heard
-from protocols.facts import PresenceSettings, Scanner
+from protocols.facts import PresenceSettings, Scanner, Zone
 from protocols.ids import Key, SubjectId, ZoneId
 from protocols.inputs import VisitEnded, ZoneEntered, ZoneLeft
 
@@ -268,3 +268,135 @@ def test_a_real_device_at_rest_ends_at_its_nearest_scanner_with_at_most_two_chan
         found += floor.tick(at_s - heard[0][0])
     assert zones(found)[-1] == nearest
     assert len(found) <= 1 + 2
+
+
+# --- a source that works out places itself
+
+BOXES = {
+    "dairy": ((0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 4.0)),
+    "wine": ((6.0, 0.0), (10.0, 0.0), (10.0, 4.0), (6.0, 4.0)),
+}
+IN_DAIRY, IN_WINE, BETWEEN = (2.0, 2.0), (8.0, 2.0), (5.0, 2.0)
+
+
+class Plan(Floor):
+    """The same, with zones drawn and places heard."""
+
+    def __init__(self, announced: str = "unknown", **zones: tuple[tuple[float, float], ...]) -> None:
+        super().__init__(announced=announced)
+        drawn = zones or BOXES
+        self.facts.zones.update({zone: Zone(zone, polygon) for zone, polygon in drawn.items()})
+
+    def place(self, at_s: float, x: float, y: float, error_m: float = 0.3) -> list[Concluded]:
+        at_ms = T0 + round(at_s * 1000)
+        heard = Heard(ANA, "pozyx", 0.0, at_ms, at_ms * 1000, (x, y, error_m))
+        return list(self.stage.hear(heard, self.facts))
+
+    def stand(self, from_s: float, to_s: float, x: float, y: float) -> list[Concluded]:
+        """Four places a second, and the ticks between them."""
+        found: list[Concluded] = []
+        for quarter in range(round(from_s * 4), round(to_s * 4)):
+            found += self.place(quarter / 4, x, y) + self.tick(quarter / 4)
+        return found
+
+
+def test_a_place_is_the_zone_whose_polygon_holds_it_once_it_has_for_the_hold() -> None:
+    floor = Plan()
+    assert floor.stand(0, 1, *IN_DAIRY) == []
+    (done,) = floor.stand(1, 2, *IN_DAIRY)
+    assert done.input == ZoneEntered(ZoneId("dairy"), 99)
+    assert done.cause.scanner == "pozyx"
+
+
+def test_a_place_over_the_border_for_less_than_the_hold_changes_nothing() -> None:
+    floor = Plan()
+    floor.stand(0, 5, *IN_DAIRY)
+    assert floor.stand(5, 5.75, *IN_WINE) + floor.stand(5.75, 10, *IN_DAIRY) == []
+
+
+def test_a_hold_begins_anew_when_the_place_is_in_a_third_zone() -> None:
+    floor = Plan()
+    floor.stand(0, 5, *IN_DAIRY)
+    assert floor.stand(5, 5.75, *BETWEEN) + floor.stand(5.75, 6.75, *IN_WINE) == []
+    assert zones(floor.stand(6.75, 7.5, *IN_WINE)) == ["wine"]
+
+
+def test_a_place_in_no_zone_leaves_the_zone() -> None:
+    floor = Plan()
+    floor.stand(0, 5, *IN_DAIRY)
+    assert [done.input for done in floor.stand(5, 8, *BETWEEN)] == [ZoneLeft(ZoneId("dairy"))]
+
+
+def test_a_single_place_counts_once_the_hold_is_over() -> None:
+    floor = Plan()
+    assert floor.place(0, *IN_DAIRY) + floor.tick(0.5) == []
+    assert zones(floor.tick(1.2)) == ["dairy"]
+
+
+def test_while_a_source_places_a_subject_its_sightings_decide_nothing() -> None:
+    floor = Plan()
+    found: list[Concluded] = []
+    for quarter in range(60):
+        found += floor.hear(quarter / 4, n2=-40) + floor.place(quarter / 4, *IN_DAIRY)
+        found += floor.tick(quarter / 4)
+    assert zones(found) == ["dairy"]
+    assert floor.stay(15, 30, n2=-40) == []
+
+
+def test_sightings_decide_again_once_nothing_has_placed_the_subject_for_long() -> None:
+    floor = Plan()
+    floor.stand(0, 5, *IN_DAIRY)
+    found = floor.stay(5, 30, n2=-40)
+    assert zones(found) == ["wine"]
+    assert found[0].cause.arrived_us >= (T0 + 24_000) * 1000
+
+
+def test_places_that_stop_leave_the_zone_and_end_the_visit() -> None:
+    floor = Plan()
+    floor.stand(0, 3, *IN_DAIRY)
+    assert floor.tick(20) == []
+    assert [done.input for done in floor.tick(23)] == [ZoneLeft(ZoneId("dairy"))]
+    assert [done.input for done in floor.tick(123)] == [VisitEnded()]
+
+
+def test_a_row_loaded_with_a_zone_concludes_nothing_from_places_for_five_seconds() -> None:
+    floor = Plan(announced="wine")
+    assert floor.stand(0, SETTLE_MS / 1000, *IN_DAIRY) == []
+    assert zones(floor.stand(SETTLE_MS / 1000, 8, *IN_DAIRY)) == ["dairy"]
+
+
+def test_where_zones_overlap_the_announced_one_stays_and_else_the_first_by_id_is_taken() -> None:
+    square = BOXES["dairy"]
+    assert zones(Plan(b=square, a=square).stand(0, 3, *IN_DAIRY)) == ["a"]
+    assert Plan(announced="b", b=square, a=square).stand(0, 20, *IN_DAIRY) == []
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "zone"), [(1, 3, ["u"]), (5, 3, ["u"]), (3, 1, []), (3, 5, ["u"]), (-1, 3, [])]
+)
+def test_a_place_in_the_bay_of_a_bent_zone_is_outside_of_it(x: float, y: float, zone: list[str]) -> None:
+    bent = ((0.0, 0.0), (2.0, 0.0), (2.0, 4.0), (4.0, 4.0), (4.0, 0.0), (6.0, 0.0), (6.0, 6.0), (0.0, 6.0))
+    assert zones(Plan(u=bent).stand(0, 3, x, y)) == zone
+
+
+def test_a_zone_that_is_not_drawn_holds_nothing() -> None:
+    assert Plan(dairy=()).stand(0, 5, *IN_DAIRY) == []
+
+
+@pytest.mark.parametrize("place", [(math.nan, 2.0, 0.3), (2.0, math.inf, 0.3), (2.0, 2.0, math.nan)])
+def test_a_place_that_is_no_number_is_refused_and_counted(place: tuple[float, float, float]) -> None:
+    floor = Plan()
+    assert floor.place(0, *place) + floor.tick(5) == []
+    assert floor.stage.refused == 1
+
+
+def test_a_place_is_shown_as_it_was_given_once_a_second() -> None:
+    floor = Plan()
+    shown = []
+    for quarter in range(12):
+        floor.hear(quarter / 4, n2=-40)
+        floor.place(quarter / 4, 2.123, 3.0, 0.25 if quarter < 8 else 0.0)
+        shown += floor.stage.positions(T0 + quarter * 250, floor.facts)
+    assert [(one.x, one.y) for one in shown] == [(2.12, 3.0)] * 3
+    assert [one.doubt_m for one in shown] == [0.25, 0.25, 1.0]  # the last one came without an error
+    assert shown[-1].zone == "dairy"
