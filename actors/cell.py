@@ -18,7 +18,7 @@ from typing import Any
 from actors.concluded import Concluded
 from actors.facts import Facts
 from actors.kinds import BEHAVIOURS, Behaviour
-from actors.presence.nearest import Nearest
+from actors.presence.stage import Presence
 from actors.weights import Settling
 from protocols.cells import Answer, Batch, Heard, Load, Turn, Untaken, Weighed, told_id
 from protocols.codec import digest, to_json, to_msgpack
@@ -50,7 +50,7 @@ class Cell:
     def _empty(self) -> None:
         self._held: dict[Key, _Held] = {}
         self._facts = Facts()
-        self._presence = Nearest()
+        self._presence = Presence()
         self._weights = Settling()
 
     def take(self, batch: Batch) -> Answer:
@@ -59,12 +59,14 @@ class Cell:
             self._empty()
         self._facts.apply(batch.facts, batch.facts_version)
         self._facts.pools = dict(batch.pools)
+        self._presence.look(self._facts, batch.now_ms)
         for key in batch.forget:
             self._forget(key)
         for load in batch.load:
             self._load(load, batch.now_ms)
         concluded, unheard = self._hear(batch)
         turns, untaken = self._steps(batch, concluded)
+        crowds, scanners = self._presence.told(batch.now_ms)
         return Answer(
             number=batch.number,
             turns=turns,
@@ -72,6 +74,8 @@ class Cell:
             unheard=unheard,
             pools=self._facts.pools,
             positions=self._presence.positions(batch.now_ms, self._facts),
+            crowds=crowds,
+            scanners=scanners,
         )
 
     def __len__(self) -> int:
@@ -81,18 +85,17 @@ class Cell:
         behaviour = BEHAVIOURS[kind_of(load.key)]
         state = behaviour.decode(load.state) if load.state else behaviour.new(ident_of(load.key))
         self._held[load.key] = _Held(behaviour, state)
-        if stage := self._stage_of(load.key):
-            stage.admit(load.key, state, now_ms)
+        if load.key.startswith("shopper:"):
+            self._presence.admit(load.key, state.zone, now_ms)
+        elif load.key.startswith("shelf:"):
+            self._weights.admit(load.key, state, now_ms)
 
     def _forget(self, key: Key) -> None:
         self._held.pop(key, None)
-        if stage := self._stage_of(key):
-            stage.forget(key)
-
-    def _stage_of(self, key: Key) -> Nearest | Settling | None:
         if key.startswith("shopper:"):
-            return self._presence
-        return self._weights if key.startswith("shelf:") else None
+            self._presence.forget(key)
+        elif key.startswith("shelf:"):
+            self._weights.forget(key)
 
     def _hear(self, batch: Batch) -> tuple[list[Concluded], list[Key]]:
         """Feeds the soft stages, and lists whoever was heard of but is not held."""

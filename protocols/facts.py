@@ -196,8 +196,9 @@ class PresenceSettings(msgspec.Struct, frozen=True):
 class Radio(msgspec.Struct, frozen=True):
     """The radio map's frame: cells of `cell_m`, `columns` × `rows`, the first one at the plan's origin.
 
-    `source` says what it was made from, `points` from how many places. `reading_sd_db` is the scatter of one
-    reading about the map. `digest` covers everything that it was made from.
+    `source` says what it was made from, `points` from how many places. `reading_sd_db` is the scatter of readings at
+    one spot, `near_sd_db` that of the level from one step to the next, `map_sd_db` how wrong the map is over some
+    metres. `digest` covers everything that it was made from.
     """
 
     cell_m: float
@@ -207,6 +208,8 @@ class Radio(msgspec.Struct, frozen=True):
     source: Literal["survey", "scanners", "plan"]
     points: int = 0
     digest: str = ""
+    near_sd_db: float = 2.8
+    map_sd_db: float = 2.0
 
 
 class SurveyPoint(msgspec.Struct, frozen=True):

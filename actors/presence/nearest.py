@@ -10,35 +10,28 @@ polygon holds the point, once it has for `hold_s`, and sightings decide nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import exp, isfinite
-from typing import Any
 
-from actors.concluded import Concluded, conclusion
+from actors.concluded import Concluded
 from actors.facts import Facts
+from actors.presence.subject import (
+    POSITION_MS,
+    ROUND_MS,
+    RSSI_MAX_DBM,
+    RSSI_MIN_DBM,
+    Strangers,
+    Subject,
+    announced,
+    quiet_until_ms,
+    visit_over,
+)
 from protocols.cells import Heard, Position
 from protocols.facts import PresenceSettings, Zone
-from protocols.ids import UNKNOWN_ZONE, Key, SubjectId, ZoneId, ident_of
-from protocols.inputs import Cause, Input, VisitEnded, ZoneEntered, ZoneLeft
-
-SETTLE_MS = 5_000
-"""How long a row that was loaded with an announced zone listens before it concludes anything."""
-
-ROUND_MS = 200
-"""How often all subjects are looked through for silence and for holds that ended. Hearing decides at once."""
-
-POSITION_MS = 1_000
-"""A subject's position is given at most this often."""
-
-RSSI_MIN_DBM, RSSI_MAX_DBM = -127.0, 0.0
-"""Readings outside are a receiver's error codes, not signals; one of them would wreck a mean."""
+from protocols.ids import UNKNOWN_ZONE, Key, ZoneId
 
 LEVELS_MAX = 64
 """Scanners remembered of one subject. Beyond it the one unheard for longest is forgotten."""
-
-STRANGERS_MAX = 256
-"""Scanners named that the floor does not list. Those beyond are counted together, under `OTHERS`."""
-
-OTHERS = "…"
 
 GAPS_FRESH = 3.0
 """A scanner's level counts until this many of its usual gaps have passed, if that is more than the window."""
@@ -65,30 +58,17 @@ class _Level:
         self.fresh_ms = window_ms
 
 
-class _Track:
-    """One subject: its levels, the zone announced, and since when another one is ahead."""
+class _Track(Subject):
+    """One subject: its levels, and since when another zone than the announced one is ahead."""
 
-    __slots__ = (
-        "ahead_ms", "arrived_us", "in_zone_ms", "key", "levels", "placed_ms", "quiet_until_ms", "scanner",
-        "seen_ms", "shown_ms", "spot", "spot_ms", "spot_zone", "subject", "zone",
-    )  # fmt: skip
+    __slots__ = ("ahead_ms", "in_zone_ms", "levels", "spot", "spot_ms", "spot_zone")
 
     def __init__(self, key: Key, zone: ZoneId, quiet_until_ms: int, now_ms: int) -> None:
-        self.key = key
-        self.subject = SubjectId(ident_of(key))
-        self.zone = zone
-        self.quiet_until_ms = quiet_until_ms
+        super().__init__(key, zone, quiet_until_ms, now_ms)
         self.levels: dict[str, _Level] = {}
         self.ahead_ms = -1  # since when another zone is ahead; -1 while none is
-        self.seen_ms = now_ms  # by any scanner
-        self.placed_ms = now_ms  # by a scanner of the floor
         self.in_zone_ms = now_ms  # by a scanner of the announced zone
-        self.shown_ms = -POSITION_MS
-        self.scanner = ""
-        self.arrived_us = now_ms * 1_000
-        self.spot: tuple[float, float, float] | None = (
-            None  # where a source placed it last, when, and in which zone
-        )
+        self.spot: tuple[float, float, float] | None = None  # where a source placed it last
         self.spot_ms = now_ms
         self.spot_zone = UNKNOWN_ZONE
 
@@ -98,17 +78,15 @@ class Nearest:
 
     def __init__(self) -> None:
         self._tracks: dict[Key, _Track] = {}
-        self._strangers: dict[str, int] = {}
+        self._strangers = Strangers()
         self._to_show: dict[Key, _Track] = {}
         self._next_round_ms = 0
         self.refused = 0
         """Readings that were no signal."""
 
-    def admit(self, key: Key, shopper: Any, now_ms: int) -> None:
-        """A row for a shopper that was just loaded: in its announced zone, silent from now on."""
-        zone = shopper.zone
-        quiet_until_ms = now_ms if zone == UNKNOWN_ZONE else now_ms + SETTLE_MS
-        self._tracks[key] = _Track(key, zone, quiet_until_ms, now_ms)
+    def admit(self, key: Key, zone: ZoneId, now_ms: int) -> None:
+        """A row for a subject that was just loaded: in its announced zone, silent from now on."""
+        self._tracks[key] = _Track(key, zone, quiet_until_ms(zone, now_ms), now_ms)
 
     def forget(self, key: Key) -> None:
         """Drops the row. What it knew is learned again when the subject is next heard."""
@@ -116,7 +94,11 @@ class Nearest:
 
     def strangers(self) -> dict[str, int]:
         """Readings by scanners that the floor does not list, by scanner."""
-        return dict(self._strangers)
+        return self._strangers.counted()
+
+    def subjects(self) -> Iterable[tuple[Key, ZoneId]]:
+        """Every row and the zone announced."""
+        return [(track.key, track.zone) for track in self._tracks.values()]
 
     def hear(self, heard: Heard, facts: Facts) -> tuple[Concluded, ...]:
         """Takes one sighting in. A subject without a row, or a reading that is no signal, changes nothing."""
@@ -129,12 +111,10 @@ class Nearest:
         if not RSSI_MIN_DBM <= dbm <= RSSI_MAX_DBM:  # NaN too
             self.refused += 1
             return ()
-        track.seen_ms = at_ms
-        track.scanner = scanner
-        track.arrived_us = heard.arrived_us
+        track.saw(heard)
         place = facts.scanners.get(scanner)
         if place is None:
-            self._count_stranger(scanner)
+            self._strangers.count(scanner)
             return ()
         settings = facts.presence
         track.placed_ms = at_ms
@@ -168,7 +148,7 @@ class Nearest:
         found: list[Concluded] = []
         for track in self._tracks.values():
             if now_ms - track.seen_ms >= ended_ms:
-                found.append(self._over(track, now_ms))
+                found.append(visit_over(track, now_ms))
             elif now_ms - track.placed_ms >= silence_ms:
                 found.extend(self._lost(track, now_ms))
             elif _stands(track, now_ms, settings):
@@ -192,6 +172,10 @@ class Nearest:
         self._to_show.clear()
         return shown
 
+    def position(self, key: Key, now_ms: int, facts: Facts) -> Position:
+        """Where one subject is. Raises KeyError for one without a row."""
+        return _position(self._tracks[key], now_ms, facts.presence)
+
     def _place(
         self, track: _Track, heard: Heard, placed: tuple[float, float, float], facts: Facts
     ) -> tuple[Concluded, ...]:
@@ -204,8 +188,8 @@ class Nearest:
         if not _stands(track, at_ms, facts.presence):
             track.ahead_ms = -1  # sightings no longer count
         track.spot = placed
-        track.seen_ms = track.placed_ms = track.spot_ms = at_ms
-        track.scanner, track.arrived_us = heard.scanner, heard.arrived_us
+        track.saw(heard)
+        track.placed_ms = track.spot_ms = at_ms
         zone = _zone_at(x, y, facts.zones, track.zone)
         if zone == track.zone:
             track.in_zone_ms, track.ahead_ms = at_ms, -1
@@ -224,7 +208,7 @@ class Nearest:
             return ()
         track.ahead_ms = -1
         track.in_zone_ms = now_ms
-        return self._announce(track, track.spot_zone, PLACED_P, at)
+        return (announced(track, track.spot_zone, PLACED_P, at),)
 
     def _weigh(
         self, track: _Track, now_ms: int, settings: PresenceSettings, at: str
@@ -248,31 +232,14 @@ class Nearest:
             return ()
         track.ahead_ms = -1
         track.in_zone_ms = now_ms
-        return self._announce(track, best_zone, _share(track, best_zone, now_ms), at)
-
-    def _announce(self, track: _Track, zone: ZoneId, p: int, at: str) -> tuple[Concluded, ...]:
-        before, track.zone = track.zone, zone
-        if zone == UNKNOWN_ZONE:  # nothing is claimed, so nothing is entered
-            given: Input = ZoneLeft(before)
-        else:
-            given = ZoneEntered(zone, p)
-        return (conclusion(track.key, given, _cause(track), at),)
+        return (announced(track, best_zone, _share(track, best_zone, now_ms), at),)
 
     def _lost(self, track: _Track, now_ms: int) -> tuple[Concluded, ...]:
         track.ahead_ms = -1
         if track.zone == UNKNOWN_ZONE or now_ms < track.quiet_until_ms:
             return ()
         track.levels.clear()
-        return self._announce(track, UNKNOWN_ZONE, 0, f"~{now_ms}")
-
-    def _over(self, track: _Track, now_ms: int) -> Concluded:
-        # If that turn fails the row is still here: it is silent from now on and says so again later.
-        track.seen_ms = now_ms
-        return conclusion(track.key, VisitEnded(), _cause(track), f"~{now_ms}")
-
-    def _count_stranger(self, scanner: str) -> None:
-        name = scanner if scanner in self._strangers or len(self._strangers) < STRANGERS_MAX else OTHERS
-        self._strangers[name] = self._strangers.get(name, 0) + 1
+        return (announced(track, UNKNOWN_ZONE, 0, f"~{now_ms}"),)
 
 
 def _keep(levels: dict[str, _Level], scanner: str, level: _Level) -> None:
@@ -305,10 +272,6 @@ def _share(track: _Track, zone: ZoneId, now_ms: int) -> int:
     own = loudest.get(zone, 0.0)
     total = float(sum(10.0 ** (min(dbm - own, 60.0) / 10.0) for dbm in loudest.values()))
     return max(1, min(99, round(100.0 / max(total, 1.0))))
-
-
-def _cause(track: _Track) -> Cause:
-    return Cause(arrived_us=track.arrived_us, scanner=track.scanner, subject=track.subject)
 
 
 def _stands(track: _Track, now_ms: int, settings: PresenceSettings) -> bool:

@@ -12,11 +12,11 @@ import pytest
 
 from actors.concluded import Concluded
 from actors.facts import Facts
-from actors.presence.nearest import LEVELS_MAX, OTHERS, SETTLE_MS, STRANGERS_MAX, Nearest
-from actors.shopper import Shopper
+from actors.presence.nearest import LEVELS_MAX, Nearest
+from actors.presence.subject import OTHERS, SETTLE_MS, STRANGERS_MAX
 from protocols.cells import Heard
 from protocols.facts import PresenceSettings, Scanner, Zone
-from protocols.ids import Key, SubjectId, ZoneId
+from protocols.ids import Key, ZoneId
 from protocols.inputs import VisitEnded, ZoneEntered, ZoneLeft
 
 CAPTURE = Path(__file__).parents[2] / "../shared/data/espresense_capture/stationary_x7_y14.75_z1.25.jsonp"
@@ -33,7 +33,7 @@ class Floor:
         for scanner, zone in (zones or {"n1": "dairy", "n2": "wine", "n3": "nuts"}).items():
             self.facts.scanners[scanner] = Scanner(ZoneId(zone))
         self.stage = Nearest()
-        self.stage.admit(ANA, Shopper(SubjectId("ana"), zone=ZoneId(announced)), T0)
+        self.stage.admit(ANA, ZoneId(announced), T0)
 
     def hear(self, at_s: float, **levels: float) -> list[Concluded]:
         at_ms = T0 + round(at_s * 1000)

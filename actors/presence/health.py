@@ -1,0 +1,104 @@
+"""Whether scanners hear what they should: silent, deaf, or moved ones are named, and their readings trusted less.
+
+Every burst of every subject is a test of all scanners: by the map one near by should have heard it, at about the
+level that the belief says. One that misses burst after burst is silent; one whose readings lie far below is deaf;
+one whose readings scatter widely about what is expected hangs elsewhere. Soft state: begun anew with each map.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actors.presence.ground import Ground
+from protocols.cells import ScannerHealth
+
+HEARABLE_DBM = -88.0
+"""A scanner is missed where the map says at least this: weaker packets are lost anyway."""
+
+MISSES = 12
+"""Bursts in a row that a silent scanner missed. A healthy one that loses one packet in five does so by chance once in
+250 million."""
+
+SILENT_MS = 6_000
+"""And for so long, while others hear."""
+
+READINGS = 60
+"""Readings that a mean of errors is worth, and that must be in before anything is said of it."""
+
+DEAF_DB = -9.0
+"""A scanner whose mean error is below this is deaf: an antenna off, a box in front of it."""
+
+MOVED_DB = 10.0
+"""One whose errors are this large in the root mean square, without being deaf, hangs elsewhere than the map says."""
+
+HEALED = 0.75
+"""A scanner is well again once it is within this share of the limit, so that it is not named to and fro."""
+
+
+class Health:
+    """The scanners of one map, by their places in it."""
+
+    def __init__(self, ground: Ground) -> None:
+        count = len(ground.scanners)
+        self._names = tuple(ground.scanners)
+        self._misses = np.zeros(count, dtype=np.int64)
+        self._heard_ms = np.full(count, -1, dtype=np.int64)
+        self._mean = np.zeros(count)
+        self._square = np.zeros(count)
+        self._readings = np.zeros(count)
+        self._state: list[str] = ["ok"] * count
+        self._since_ms = [0] * count
+        self._silent: frozenset[int] = frozenset()
+
+    def read(self, scanner: int, off_db: float) -> None:
+        """A reading was `off_db` above what the belief expected."""
+        self._readings[scanner] += 1
+        gain = 1 / min(self._readings[scanner], READINGS)
+        bounded = max(-40.0, min(40.0, off_db))
+        self._mean[scanner] += gain * (bounded - self._mean[scanner])
+        self._square[scanner] += gain * (bounded * bounded - self._square[scanner])
+
+    def burst(self, heard: set[int], level: NDArray[np.float32], now_ms: int) -> None:
+        """A burst of one subject is over: who heard it, and the level that each scanner should have heard."""
+        missed = level >= HEARABLE_DBM
+        for scanner in heard:
+            missed[scanner] = False
+            self._misses[scanner] = 0
+            self._heard_ms[scanner] = now_ms
+        self._misses[missed] += 1
+        self._heard_ms[self._heard_ms < 0] = now_ms  # never heard yet: silent from the first burst on
+        for scanner in range(len(self._names)):
+            self._judge(scanner, now_ms)
+
+    def silent(self) -> frozenset[int]:
+        """The scanners that are silent now."""
+        return self._silent
+
+    def distrust(self, scanner: int) -> float:
+        """Further variance of this scanner's readings, in dB²: that of its errors, if it is deaf or has moved."""
+        return float(self._square[scanner]) if self._state[scanner] in ("deaf", "moved") else 0.0
+
+    def told(self, now_ms: int) -> list[ScannerHealth]:
+        """Every scanner's state."""
+        return [
+            ScannerHealth(name, state, since_ms, round(float(off_db), 1))  # type: ignore[arg-type]
+            for name, state, since_ms, off_db in zip(
+                self._names, self._state, self._since_ms, self._mean, strict=True
+            )
+        ]
+
+    def _judge(self, scanner: int, now_ms: int) -> None:
+        before = self._state[scanner]
+        state = "ok"
+        if self._misses[scanner] >= MISSES and now_ms - self._heard_ms[scanner] >= SILENT_MS:
+            state = "silent"
+        elif self._readings[scanner] >= READINGS:
+            limit = HEALED if before in ("deaf", "moved") else 1.0
+            if self._mean[scanner] <= DEAF_DB * limit:
+                state = "deaf"
+            elif self._square[scanner] >= (MOVED_DB * limit) ** 2:
+                state = "moved"
+        if state != before:
+            self._state[scanner], self._since_ms[scanner] = state, now_ms
+            self._silent = frozenset(n for n, one in enumerate(self._state) if one == "silent")

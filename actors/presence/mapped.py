@@ -1,0 +1,438 @@
+"""Presence by a radio map: bursts of readings move a belief over the floor, and the belief decides the zone.
+
+    hear ─► burst ─► (a gap) people walk, scanners' errors are learned ─► readings ─► zones by p ─► conclusions
+
+A device sends every so often and all scanners hear it within a few milliseconds: a burst. Within one nobody walks,
+and a zone is decided once most of it is in. Readings that come alone are bursts of one. Soft state throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from actors.concluded import Concluded
+from actors.facts import Facts
+from actors.presence.belief import Beliefs, Round, Scatter
+from actors.presence.ground import Ground
+from actors.presence.health import Health
+from actors.presence.smoothing import Unsmoothed, unsmoothed
+from actors.presence.subject import (
+    POSITION_MS,
+    ROUND_MS,
+    RSSI_MAX_DBM,
+    RSSI_MIN_DBM,
+    Strangers,
+    Subject,
+    announced,
+    quiet_until_ms,
+    visit_over,
+)
+from protocols.cells import Crowd, Heard, Position, ScannerHealth
+from protocols.ids import UNKNOWN_ZONE, Key, ZoneId
+
+BURST_GAP_MS = 50
+"""Readings further apart belong to two bursts: gateways hand a packet on within a few milliseconds of each other."""
+
+WHOLE_SHARE = 0.8
+"""A burst counts as whole once this share of the usual number of readings is in."""
+
+USUAL_GAIN = 0.2
+"""How quickly the usual number follows the last burst's."""
+
+ACQUIRE_READINGS, ACQUIRE_MS = 3, 3_000
+"""A new subject is placed when a burst of so many readings is over, or with what there is after so long."""
+
+STALE_MS = 20_000
+"""A belief not fed for so long is begun anew: by then a shopper can be anywhere that the window shows."""
+
+LOST_AT, LOST_GAIN = 4.0, 0.2
+"""Readings that miss by more than twice their scatter, burst after burst: the subject is elsewhere, and placed anew."""
+
+UNSURE_MS = 1_000
+"""How long no zone may be likely before the subject's zone is said to be unknown."""
+
+NEAR_SCANNERS = 3
+"""Where one of the so many loudest scanners is silent, a zone is only named when it is all but certain."""
+
+SURE_P, SURE_LEAVE_P = 0.9, 0.75
+"""There, the p at which a zone is entered and left."""
+
+BELIEF_BYTES_MAX = 256 * 1024 * 1024
+"""Memory of all beliefs. At the limit whoever was heard least lately is forgotten, and placed anew when heard."""
+
+
+class _Track(Subject):
+    """One subject: its slot among the beliefs, the burst that is under way, and what it was heard with before."""
+
+    __slots__ = (
+        "begun", "believed_ms", "burst", "decided", "last_ms", "lost", "raw", "slot", "unsure_ms", "usual",
+    )  # fmt: skip
+
+    def __init__(self, key: Key, zone: ZoneId, quiet_ms: int, now_ms: int) -> None:
+        super().__init__(key, zone, quiet_ms, now_ms)
+        self.slot = -1
+        self.burst: list[tuple[int, float, float]] = []  # scanner, dBm, further variance
+        self.decided = True
+        self.begun = False
+        self.believed_ms = self.last_ms = now_ms
+        self.lost = 1.0
+        self.raw: dict[int, Unsmoothed] = {}
+        self.unsure_ms = -1
+        self.usual = 1.0
+
+
+class Mapped:
+    """Presence of the subjects that a cell holds, by the radio map of one ground."""
+
+    def __init__(self, ground: Ground, facts: Facts) -> None:
+        assert facts.radio is not None, "a ground is made from a radio map"
+        self.ground = ground
+        radio = facts.radio
+        scatter = Scatter(radio.reading_sd_db, radio.near_sd_db, radio.map_sd_db, facts.presence.beacon_sd_db)
+        self._beliefs = Beliefs(ground, scatter)
+        self._places = {zone: number for number, zone in enumerate(ground.zones)}
+        self._free: list[int] = []
+        self._tracks: dict[Key, _Track] = {}
+        self._heard: dict[_Track, list[Heard]] = {}
+        self._to_show: dict[Key, _Track] = {}
+        self._next_round_ms = 0
+        self._strangers = Strangers()
+        self.health = Health(ground)
+        self.refused = 0
+        """Readings that were no signal."""
+
+    # --- the seam
+
+    def admit(self, key: Key, zone: ZoneId, now_ms: int) -> None:
+        """A row for a subject that was just loaded: in its announced zone, silent from now on."""
+        self.forget(key)
+        self._tracks[key] = _Track(key, zone, quiet_until_ms(zone, now_ms), now_ms)
+
+    def forget(self, key: Key) -> None:
+        """Drops the row. What it knew is learned again when the subject is next heard."""
+        if (track := self._tracks.pop(key, None)) is not None:
+            self._heard.pop(track, None)
+            self._release(track)
+
+    def subjects(self) -> Iterable[tuple[Key, ZoneId]]:
+        """Every row and the zone announced."""
+        return [(track.key, track.zone) for track in self._tracks.values()]
+
+    def strangers(self) -> dict[str, int]:
+        """Readings by scanners that the map does not have, by scanner."""
+        return self._strangers.counted()
+
+    def hear(self, heard: Heard, facts: Facts) -> tuple[Concluded, ...]:
+        """Keeps one sighting for the next `tick`, which concludes. One that is no signal changes nothing."""
+        track = self._tracks.get(heard.key)
+        if track is None:
+            return ()
+        if heard.placed is None and not RSSI_MIN_DBM <= heard.rssi_dbm <= RSSI_MAX_DBM:  # NaN too
+            self.refused += 1
+            return ()
+        track.saw(heard)
+        if heard.placed is None and heard.scanner not in self.ground.scanners:
+            self._strangers.count(heard.scanner)
+            return ()
+        track.placed_ms = heard.at_ms
+        self._heard.setdefault(track, []).append(heard)
+        return ()
+
+    def tick(self, now_ms: int, facts: Facts) -> tuple[Concluded, ...]:
+        """What was heard since the last call, and what silence concludes."""
+        found = self._take(facts)
+        if not 0 <= self._next_round_ms - now_ms <= ROUND_MS:
+            self._next_round_ms = now_ms + ROUND_MS
+            found.extend(self._round(now_ms, facts))
+        return tuple(found)
+
+    def positions(self, now_ms: int, facts: Facts) -> list[Position]:
+        """Where the subjects heard since the last call are: the mean of the belief, and its standard error."""
+        shown = [self.position(key, now_ms, facts) for key in self._to_show if key in self._tracks]
+        self._to_show.clear()
+        return shown
+
+    def position(self, key: Key, now_ms: int, facts: Facts) -> Position:
+        """Where one subject is, and how sure its zone is. Raises KeyError for one without a row."""
+        track = self._tracks[key]
+        if track.slot < 0:
+            return Position(key, 0.0, 0.0, track.zone, _FAR_M, track.seen_ms)
+        rows, columns = self._beliefs.window(track.slot)
+        mass = self._beliefs.mass(track.slot)
+        east, south = self.ground.x[rows, columns], self.ground.y[rows, columns]
+        x, y = float((mass * east).sum()), float((mass * south).sum())
+        spread = float((mass * ((east - x) ** 2 + (south - y) ** 2)).sum())
+        p = self._share(track, self.ground.around, mass)
+        return Position(
+            key, round(x, 3), round(y, 3), track.zone, round(spread**0.5, 2), track.seen_ms, round(100 * p)
+        )
+
+    def crowds(self) -> list[Crowd]:
+        """How many subjects each zone holds by the beliefs: sums of p, and of p (1 - p)."""
+        zones = self.ground.zones
+        expected, variance = np.zeros(len(zones)), np.zeros(len(zones))
+        for track in self._tracks.values():
+            if track.begun:
+                p = self._zones(track, self.ground.inside, self._beliefs.mass(track.slot))
+                expected += p
+                variance += p * (1 - p)
+        return [
+            Crowd(zone, round(float(one), 2), round(float(other), 3))
+            for zone, one, other in zip(zones, expected, variance, strict=True)
+        ]
+
+    def scanners(self, now_ms: int) -> list[ScannerHealth]:
+        """What is made of each scanner."""
+        return self.health.told(now_ms)
+
+    # --- bursts
+
+    def _take(self, facts: Facts) -> list[Concluded]:
+        """Takes in everything that was kept, burst by burst, all subjects side by side."""
+        found: list[Concluded] = []
+        waiting = {track: _bursts(track, heard) for track, heard in self._heard.items()}
+        self._heard = {}
+        while waiting:
+            starting = [track for track, bursts in waiting.items() if bursts[0][0]]
+            self._close(starting, facts, found)
+            self._begin(starting, {track: waiting[track][0][1][0].at_ms for track in starting})
+            self._read({track: bursts.pop(0)[1] for track, bursts in waiting.items()})
+            for track in waiting:
+                if not track.decided and len(track.burst) >= WHOLE_SHARE * track.usual:
+                    self._decide(track, facts, found)
+            waiting = {track: bursts for track, bursts in waiting.items() if bursts}
+        return found
+
+    def _close(self, tracks: list[_Track], facts: Facts, found: list[Concluded]) -> None:
+        """Ends the bursts that were under way: decides what was not yet, and learns the scanners' errors."""
+        for track in tracks:
+            if track.burst:
+                track.usual += USUAL_GAIN * (len(track.burst) - track.usual)
+                if not track.decided:
+                    self._decide(track, facts, found)
+        ended = [track for track in tracks if track.burst and track.begun]
+        for number in range(max((len(track.burst) for track in ended), default=0)):
+            learning = [track for track in ended if len(track.burst) > number]
+            slots = np.array([track.slot for track in learning])
+            scanner, dbm, wider = (
+                np.array(one) for one in zip(*(t.burst[number] for t in learning), strict=True)
+            )
+            surprise, off_db = self._beliefs.learn(slots, scanner, dbm, wider)
+            for track, one, off, at in zip(learning, surprise, off_db, scanner, strict=True):
+                track.lost += LOST_GAIN / len(track.burst) * (float(one) - track.lost)
+                self.health.read(int(at), float(off))
+        for track in ended:
+            level = self._expected(track)
+            self.health.burst({one for one, _, _ in track.burst}, level, track.last_ms)
+
+    def _begin(self, tracks: list[_Track], at_ms: Mapping[_Track, int]) -> None:
+        """Lets the time since the last burst pass, or places a subject that is new, stale or lost."""
+        walking = []
+        for track in tracks:
+            idle_ms = at_ms[track] - track.believed_ms
+            if track.begun and (idle_ms > STALE_MS or track.lost > LOST_AT):
+                track.begun, track.lost, track.burst = False, 1.0, []
+            if track.begun:
+                walking.append(track)
+                track.burst = []
+            elif len(track.burst) >= ACQUIRE_READINGS or (
+                track.burst and at_ms[track] - track.believed_ms > ACQUIRE_MS
+            ):
+                self._place(track)
+                walking.append(track)
+                track.burst = []
+            elif not track.burst:
+                track.believed_ms = at_ms[track]  # since when readings are gathered
+        if walking:
+            elapsed_s = np.array([max(0, at_ms[track] - track.last_ms) / 1_000 for track in walking])
+            self._beliefs.walk(np.array([track.slot for track in walking]), elapsed_s)
+            for track in walking:
+                track.believed_ms = at_ms[track]
+
+    def _read(self, bursts: Mapping[_Track, list[Heard]]) -> None:
+        """Takes readings into the beliefs that have begun; the others only gather them."""
+        begun: list[_Track] = []
+        first: list[int] = []
+        for track, heard in bursts.items():
+            if track.begun:
+                begun.append(track)
+                first.append(len(track.burst))
+            for one in heard:
+                track.last_ms = max(track.last_ms, one.at_ms)
+                if one.placed is not None:
+                    self._stand(track, one.placed)
+                else:
+                    scanner = self.ground.scanners[one.scanner]
+                    track.burst.append((scanner, *self._single(track, scanner, one)))
+                if one.at_ms - track.shown_ms >= POSITION_MS:
+                    track.shown_ms = one.at_ms
+                    self._to_show[track.key] = track
+            track.decided = not track.begun
+        if not begun:
+            return
+        rounds: list[Round] = []
+        for number in range(max(len(track.burst) - start for track, start in zip(begun, first, strict=True))):
+            place = [
+                n
+                for n, (t, start) in enumerate(zip(begun, first, strict=True))
+                if len(t.burst) > start + number
+            ]
+            if place:
+                readings = [begun[n].burst[first[n] + number] for n in place]
+                scanners, dbm, wider = (np.array(one) for one in zip(*readings, strict=True))
+                rounds.append((np.array(place), scanners, dbm, wider))
+        if rounds:
+            self._beliefs.hear(np.array([track.slot for track in begun]), rounds)
+
+    def _single(self, track: _Track, scanner: int, heard: Heard) -> tuple[float, float]:
+        """A reading as it was before the scanner's own smoothing, and the variance that this adds."""
+        smoothing_s = self.ground.smoothing_s[scanner]
+        distrust = self.health.distrust(scanner)
+        if smoothing_s <= 0:
+            return heard.rssi_dbm, distrust
+        dbm, wider, track.raw[scanner] = unsmoothed(
+            track.raw.get(scanner), heard.rssi_dbm, heard.at_ms, smoothing_s
+        )
+        return dbm, wider + distrust
+
+    # --- places
+
+    def _place(self, track: _Track) -> None:
+        """Begins the belief from the readings gathered."""
+        if track.slot < 0:
+            track.slot = self._slot()
+        scanner, dbm, _ = (np.array(one) for one in zip(*track.burst, strict=True))
+        self._beliefs.place(track.slot, scanner, dbm)
+        track.begun = True
+
+    def _stand(self, track: _Track, placed: tuple[float, float, float]) -> None:
+        """A place that a positioning system worked out; the first one places the subject."""
+        x, y, error_m = placed
+        if not (np.isfinite(x) and np.isfinite(y) and np.isfinite(error_m)):
+            self.refused += 1
+            return
+        if not track.begun:
+            if track.slot < 0:
+                track.slot = self._slot()
+            self._beliefs.begin_at(track.slot, x, y)
+            track.begun = True
+        one = np.array([track.slot])
+        self._beliefs.stand(one, np.array([x]), np.array([y]), np.array([max(error_m, _PLACED_MIN_M)]))
+
+    def _slot(self) -> int:
+        """A free slot; at the limit of memory, that of whoever was heard least lately."""
+        if not self._free:
+            beliefs = self._beliefs
+            room = len(beliefs.p)
+            most = max(1, BELIEF_BYTES_MAX // beliefs.bytes_each)
+            if room < most:
+                beliefs.grow(min(most, max(8, room * 2)))
+                self._free.extend(range(len(beliefs.p) - 1, room - 1, -1))
+            else:
+                oldest = min((t for t in self._tracks.values() if t.slot >= 0), key=lambda t: t.last_ms)
+                self._release(oldest)
+        return self._free.pop()
+
+    def _release(self, track: _Track) -> None:
+        if track.slot >= 0:
+            self._free.append(track.slot)
+        track.slot, track.begun, track.burst = -1, False, []
+
+    def _expected(self, track: _Track) -> Any:
+        """The level at which each scanner should hear the subject where it most likely is: [scanners]."""
+        rows, columns = self._beliefs.window(track.slot)
+        mass = self._beliefs.mass(track.slot)
+        row, column = np.unravel_index(int(mass.argmax()), mass.shape)
+        offset = self._beliefs.o[track.slot][row, column]
+        return self.ground.level[:, rows.start + row, columns.start + column] + offset
+
+    # --- zones
+
+    def _zones(self, track: _Track, shares: Any, mass: Any) -> Any:
+        rows, columns = self._beliefs.window(track.slot)
+        return np.tensordot(shares[:, rows, columns], mass, axes=2)
+
+    def _share(self, track: _Track, shares: Any, mass: Any) -> float:
+        place = self._places.get(track.zone)
+        if place is None:
+            return 0.0
+        rows, columns = self._beliefs.window(track.slot)
+        return float((shares[place, rows, columns] * mass).sum())
+
+    def _decide(self, track: _Track, facts: Facts, found: list[Concluded]) -> None:
+        """Announces another zone, or that none is likely, if the belief says so."""
+        track.decided = True
+        settings = facts.presence
+        if not self._places or track.last_ms < track.quiet_until_ms:
+            return
+        mass = self._beliefs.mass(track.slot)
+        inside = self._zones(track, self.ground.inside, mass)
+        best = int(inside.argmax())
+        p, zone = float(inside[best]), self.ground.zones[best]
+        if zone == track.zone and (p >= SURE_P or not self._is_near_silent(track)):
+            track.unsure_ms = -1
+            return
+        still = self._share(track, self.ground.around, mass)
+        enter_p, leave_p = settings.enter_p, settings.leave_p
+        if self._is_near_silent(track):
+            enter_p, leave_p = max(enter_p, SURE_P), max(leave_p, SURE_LEAVE_P)
+        has_left = track.zone != UNKNOWN_ZONE and still <= leave_p
+        if p >= enter_p or (has_left and p > 0.5 and enter_p < SURE_P):
+            track.unsure_ms = -1
+            found.append(announced(track, zone, round(100 * p)))
+        elif not has_left:
+            track.unsure_ms = -1
+        elif track.unsure_ms < 0:
+            track.unsure_ms = track.last_ms
+        elif track.last_ms - track.unsure_ms >= UNSURE_MS:
+            track.unsure_ms = -1
+            found.append(announced(track, UNKNOWN_ZONE, 0))
+
+    def _is_near_silent(self, track: _Track) -> bool:
+        """Whether one of the scanners that should hear the subject best is silent."""
+        silent = self.health.silent()
+        if not silent:
+            return False
+        level = self._expected(track)
+        loudest = np.argsort(level)[-NEAR_SCANNERS:]
+        return any(int(one) in silent for one in loudest)
+
+    # --- silence
+
+    def _round(self, now_ms: int, facts: Facts) -> list[Concluded]:
+        """A burst that was not whole is decided after all; whoever is silent left its zone, then the store."""
+        found: list[Concluded] = []
+        settings = facts.presence
+        for track in self._tracks.values():
+            if now_ms - track.seen_ms >= settings.visit_silence_s * 1_000:
+                found.append(visit_over(track, now_ms))
+            elif now_ms - track.placed_ms >= settings.zone_silence_s * 1_000:
+                if track.zone != UNKNOWN_ZONE and now_ms >= track.quiet_until_ms:
+                    found.append(announced(track, UNKNOWN_ZONE, 0, f"~{now_ms}"))
+                track.begun, track.burst, track.decided = False, [], True
+            elif not track.decided and now_ms - track.last_ms >= BURST_GAP_MS:
+                self._decide(track, facts, found)
+        return found
+
+
+_FAR_M = 99.0
+"""The doubt of a position that nothing was heard for."""
+
+_PLACED_MIN_M = 0.3
+"""No positioning system in a shop is better than this, whatever it says."""
+
+
+def _bursts(track: _Track, heard: list[Heard]) -> list[tuple[bool, list[Heard]]]:
+    """The readings in portions: (whether it begins a burst, its readings)."""
+    portions: list[tuple[bool, list[Heard]]] = []
+    last_ms = track.last_ms
+    for one in heard:
+        starts = one.at_ms - last_ms > BURST_GAP_MS or (not portions and not track.burst)
+        if starts or not portions:
+            portions.append((starts, []))
+        portions[-1][1].append(one)
+        last_ms = max(last_ms, one.at_ms)
+    return portions
