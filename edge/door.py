@@ -26,6 +26,7 @@ from edge.replay import replay
 from edge.roster import Roster, identified
 from edge.settings import Settings
 from edge.snapshot import snapshot
+from edge.survey.desk import Surveyor
 from edge.sync.link import Link
 from edge.sync.up import Up
 from edge.web.channels import Channels, Subscription
@@ -94,6 +95,8 @@ class StoreDoor:
         self.detail = "starting"
         self.demo_link: MqttLink | None = None
         self.floor_desk = FloorFile(Path(settings.store.books), clock.now_ms)
+        folders = Path(settings.store.books), Path(settings.store.data)
+        self.survey_desk = Surveyor(*folders, clock, roster.token, lambda: now.facts)
 
     # --- doing
 

@@ -25,6 +25,7 @@ from edge.web.ports import Door
 from edge.web.refusals import Counts, handlers
 from edge.web.screen import screen_routes
 from edge.web.sockets import FRAME_BYTES_MAX
+from edge.web.survey import survey_routes
 from edge.web.till import till_routes
 from protocols.codec import PAYLOAD_BYTES_MAX
 
@@ -56,6 +57,7 @@ def build_app(door: Door, settings: Settings, registry: CollectorRegistry | None
         *till_routes(door, counts),
         *console_routes(door, counts, files),
         *floor_routes(door, counts, settings.http.may_edit),
+        *survey_routes(door, files, settings.http.may_edit),
         *phone_routes(door, counts, files),
         *kiosk_routes(door, files),
         *screen_routes(door, counts, files),

@@ -13,7 +13,7 @@ from litestar.openapi.spec import Components, OpenAPIMediaType, Operation, Refer
 from litestar.openapi.spec.response import OpenAPIResponse
 from litestar.types import OperationIDCreator
 
-from edge.web import floor_views, views
+from edge.web import floor_views, survey_views, views
 from edge.web.refusals import PROBLEM_JSON
 from protocols import api
 
@@ -44,6 +44,13 @@ _BODIES: tuple[Any, ...] = (
     floor_views.FloorRefused,
     floor_views.PictureView,
     floor_views.ExpectedView,
+    survey_views.SurveyStart,
+    survey_views.SurveyBegin,
+    survey_views.SurveyStep,
+    survey_views.SurveyListen,
+    survey_views.SurveyView,
+    survey_views.NearbyView,
+    survey_views.ScannersView,
 )
 """Every body of the API. A new one is added here, and a test compares this with the routes."""
 

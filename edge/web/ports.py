@@ -10,6 +10,15 @@ from typing import Protocol
 from edge.ports import Enrolled
 from edge.web.channels import Subscription
 from edge.web.floor_views import ExpectedView, FloorChange, FloorDraft, FloorProblem, FloorSaved, PictureView
+from edge.web.survey_views import (
+    NearbyView,
+    ScannersView,
+    SurveyBegin,
+    SurveyListen,
+    SurveyStart,
+    SurveyStep,
+    SurveyView,
+)
 from edge.web.views import ConsoleSnapshot, Explained, FloorView, Health, SaleView, StoreNow
 from protocols.api import DecisionView, EnrolRequest, ScreenCommand, Wallet
 from protocols.errors import EndcapError, Nonsense, Verdict
@@ -67,8 +76,46 @@ class FloorDesk(Protocol):
         """A picture's bytes and media type; None if there is none of this name."""
 
 
+class SurveyDesk(Protocol):
+    """The survey of the floor. Everything may raise OutOfStep, Nonsense or NotNow; then nothing was changed."""
+
+    async def start(self, asked: SurveyStart) -> SurveyView:
+        """Opens a session; there is one at a time."""
+
+    async def view(self, since: int) -> SurveyView:
+        """The session as it is now; its stops only if they are newer than the version `since`."""
+
+    async def begin(self, asked: SurveyBegin) -> SurveyView:
+        """Somebody stands at the next point, or at a place."""
+
+    async def finish(self, asked: SurveyStep) -> SurveyView:
+        """The point is done: in the file on return, and on to the next."""
+
+    async def skip(self, asked: SurveyStep) -> SurveyView:
+        """Past the next point."""
+
+    async def undo(self, asked: SurveyStep) -> SurveyView:
+        """Off the point where somebody stands; else the last one is taken out of the file again."""
+
+    async def end(self) -> SurveyView:
+        """Closes the session. Its points stay."""
+
+    def around(self) -> tuple[NearbyView, ...]:
+        """Devices heard now, the likeliest to be held to a scanner first."""
+
+    async def listen(self, asked: SurveyListen) -> ScannersView:
+        """Lets scanners listen to each other for a time, anew; 0 s stops."""
+
+    def scanners(self) -> ScannersView:
+        """What they heard of each other."""
+
+
 class Door(Protocol):
     """The store as its web sees it."""
+
+    @property
+    def survey_desk(self) -> SurveyDesk:
+        """The survey of the floor. Asked only when the settings allow changes."""
 
     @property
     def floor_desk(self) -> FloorDesk:

@@ -6,6 +6,7 @@ has setters for what a page must be able to show: `cut`, `mend`, `fail_next`, `s
 """
 
 import asyncio
+import functools
 import math
 import random
 import tempfile
@@ -17,7 +18,10 @@ import msgspec
 
 from actors.campaigns.conditions import Context
 from actors.campaigns.decide import decide
+from edge.clock import WallClock
 from edge.ports import Enrolled
+from edge.roster import token_of
+from edge.survey.desk import Surveyor
 from edge.web.channels import Channels, Subscription
 from edge.web.floor_views import ExpectedView
 from edge.web.ports import CONSOLE, STORE, phone_channel, screen_channel
@@ -99,6 +103,8 @@ class ScriptedDoor:
         self._demo, self._edit = demo, edit
         self._home = tempfile.TemporaryDirectory(prefix="endcap-scripted-")
         self.floor_desk = ScriptedDesk(Path(self._home.name), self.now_ms, self.reread)
+        home, token = Path(self._home.name), functools.partial(token_of, b"scripted")
+        self.survey_desk = Surveyor(home, home, WallClock("UTC", 4), token, lambda: self.facts)
         self.expects: ExpectedView | None = None
         self.channels = Channels()
         self.seq = 48_180
