@@ -20,6 +20,7 @@ from actors.campaigns.reading import Reading
 from actors.campaigns.text import TEXT_BYTES_MAX, Node, Refused, parse
 from edge.book_floor import FLOOR_FILE, Floor, check_playlists, read_floor
 from edge.book_members import MEMBERS_FILE, Member, read_members
+from edge.book_radio import RADIO_BOOKS, radio_knows, survey_of
 from protocols.codec import to_json
 from protocols.effects import Know
 from protocols.errors import Nonsense
@@ -66,10 +67,15 @@ class Books:
     knows: tuple[Know, ...]
     members: tuple[Member, ...]
     warnings: tuple[Problem, ...] = ()
+    radio: tuple[Know, ...] | None = ()
 
 
-def read_books(folder: Path, today: str = "") -> Books:
-    """Reads the four files of a store's folder. Raises BooksWrong with every error of all of them."""
+def read_books(folder: Path, today: str = "", radio_held: str = "") -> Books:
+    """Reads the files of a store's folder. Raises BooksWrong with every error of all of them.
+
+    `radio_held` is the digest of the radio map that the store has: while it still is that of the files, no map is
+    made, and `Books.radio` is None.
+    """
     problems: list[Problem] = []
     products_text, products_root = _parsed(folder, PRODUCTS_FILE, problems)
     products = _products(products_text, products_root)
@@ -83,6 +89,10 @@ def read_books(folder: Path, today: str = "") -> Books:
     members = read_members(members_text, members_root) if members_root is not None else ()
     # What others name comes first: a campaign's unknown product may only follow from a wrong line before it.
     problems += [*products_text.told(), *floor_text.told(), *of_campaigns, *members_text.told()]
+    points = survey_of(folder, problems)
+    radio: tuple[Know, ...] | None = ()
+    if floor is not None and not any(problem.level == "error" for problem in problems):
+        radio = radio_knows(floor, points, radio_held, problems)
     errors = tuple(problem for problem in problems if problem.level == "error")
     if errors:
         raise BooksWrong(errors)
@@ -102,14 +112,16 @@ def read_books(folder: Path, today: str = "") -> Books:
     knows = tuple(
         Know(book, key, to_json(values[book][key])) for book in FILE_BOOKS for key in sorted(values[book])
     )
-    return Books(knows, members, tuple(problem for problem in problems if problem.level == "warning"))
+    warnings = tuple(problem for problem in problems if problem.level == "warning")
+    return Books(knows, members, warnings, radio)
 
 
-def changed(known: Iterable[Fact], read: Iterable[Know]) -> list[Know]:
+def changed(known: Iterable[Fact], books: Books) -> list[Know]:
     """What has to be written so that the store holds what the files say; what is gone gets the value null."""
-    held = {(fact.book, fact.key): fact.value for fact in known if fact.book in FILE_BOOKS}
+    of_files = FILE_BOOKS if books.radio is None else (*FILE_BOOKS, *RADIO_BOOKS)
+    held = {(fact.book, fact.key): fact.value for fact in known if fact.book in of_files}
     differing = []
-    for know in read:
+    for know in (*books.knows, *(books.radio or ())):
         value = held.pop((know.book, know.key), None)
         if value is None or not _same(value, bytes(know.value)):
             differing.append(know)

@@ -13,12 +13,15 @@ import errno
 import hashlib
 import socket
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import structlog
 
+from actors.presence.identity import LOCATION, device_of
 from edge.book_members import Member
+from edge.book_radio import digest_held
 from edge.books import Books, BooksWrong, changed, read_books
 from edge.bootstrap import Store
 from edge.inbox import Beside
@@ -70,6 +73,12 @@ class Runtime:
         listening = _listen(store.settings.http.host, store.settings.http.port)
         self.port = listening.getsockname()[1]
         await self._take_books()
+        if store.roster.unreadable:
+            log.error(
+                "identity_keys_unreadable",
+                keys=store.roster.unreadable,
+                mend="roster.key is not the one that they were kept under: put it back, or enrol them again",
+            )
         self._remember()
         store.measures.expose(lambda: figures(store))
         app = build_app(store.door, store.settings, store.measures.registry)
@@ -123,7 +132,8 @@ class Runtime:
         day = self._store.clock.local(self._store.clock.now_ms()).day
         try:
             # In a thread: the files of a large store take a while, and tills go on meanwhile.
-            books = await asyncio.to_thread(read_books, folder, day)
+            held = digest_held(self._store.db.facts()[1])
+            books = await asyncio.to_thread(read_books, folder, day, held)
         except BooksWrong as error:
             if not self._store.db.facts()[1]:
                 raise
@@ -138,7 +148,7 @@ class Runtime:
         """Writes what differs from the database, as one version: nobody sees half of a swap."""
         store = self._store
         _, facts = store.db.facts()
-        known = changed(facts, books.knows)
+        known = changed(facts, books)
         said = to_json(books.members) + store.roster.token("")  # under another key all tokens are others
         hashed = hashlib.blake2b(said, digest_size=16).hexdigest()
         # A members file that nobody touched says nothing new: what was learned since stands.
@@ -154,27 +164,29 @@ class Runtime:
     def _roster_rows(self, books: Books) -> Iterable[Enrolled]:
         """Rows of the members file that differ from the roster's.
 
-        Consent is the file's only at first: once a device is known, its carrier alone changes it.
+        Consent is the file's only at first: once a person is known, that person alone changes it. A key is taken
+        only as that consent allows it.
         """
         roster = self._store.roster
         for member in books.members:
-            for carried in (*member.devices, *member.cards):
-                token = roster.token(carried)
+            person = Enrolled(
+                token=b"",
+                subject=member.subject,
+                account=member.account,
+                name=member.name,
+                member=member.member,
+                tier=member.tier,
+                consent=member.consent,
+                segments=member.segments,
+            )
+            person = _as_allowed(person, roster.subject(member.subject))
+            carried = [(one, None) for one in (*member.devices, *member.cards)]
+            for device, secret in (*carried, *((device_of(one), one) for one in member.keys)):
+                token = roster.token(device)
                 known = roster.row(token)
-                same = known is not None and (known.subject, known.account) == (
-                    member.subject,
-                    member.account,
-                )
-                row = Enrolled(
-                    token=token,
-                    subject=member.subject,
-                    account=member.account,
-                    name=member.name,
-                    member=member.member,
-                    tier=member.tier,
-                    consent=known.consent if known is not None and same else member.consent,
-                    segments=member.segments,
-                )
+                row = _as_allowed(replace(person, token=token), known)
+                if secret is not None and LOCATION in row.consent:
+                    row = roster.keyed(row, secret)
                 if row != known:
                     yield row
 
@@ -296,6 +308,13 @@ class Runtime:
             await self._take_books()
 
 
+def _as_allowed(row: Enrolled, known: Enrolled | None) -> Enrolled:
+    """The row with what its carrier allows now, if the roster knows the same carrier."""
+    if known is None or (known.subject, known.account) != (row.subject, row.account):
+        return row
+    return replace(row, consent=known.consent)
+
+
 Stamp = tuple[tuple[str, int, int], ...]
 """Name, time of writing and size of each of the store's files."""
 
@@ -303,7 +322,7 @@ Stamp = tuple[tuple[str, int, int], ...]
 def _stamp(folder: Path) -> Stamp:
     """When the store's files were last written. One that an editor is just replacing is left out."""
     found = []
-    for file in sorted(folder.glob("*.yaml")) if folder.is_dir() else []:
+    for file in sorted((*folder.glob("*.yaml"), *folder.glob("survey.csv"))) if folder.is_dir() else []:
         with contextlib.suppress(OSError):
             about = file.stat()
             found.append((file.name, about.st_mtime_ns, about.st_size))

@@ -177,13 +177,14 @@ class PresenceSettings(msgspec.Struct, frozen=True):
 
     `method`: by a radio map, by the nearest scanner, or `auto`: by the map where there is a survey or scanners have
     heard each other. `enter_p` and `leave_p` are the p at which a zone is entered and left by the map's posterior.
+    `cell_m` is the side of the filter's cells; 0 chooses it by the floor. `carried_z_m` is how high devices are worn.
     `beacon_sd_db` is how far the power of one device may be from that of the surveyed one.
     """
 
     method: Literal["auto", "radio", "nearest"] = "auto"
     enter_p: float = 0.6
     leave_p: float = 0.4
-    cell_m: float = 1.0
+    cell_m: float = 0.0
     carried_z_m: float = 1.2
     beacon_sd_db: float = 6.0
     window_s: float = 3.0

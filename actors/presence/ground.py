@@ -22,6 +22,9 @@ Floats = NDArray[np.float32]
 WINDOW_M = 16.0
 """Side of the square around a subject in which its belief is kept. What drifts out of it is dropped."""
 
+FINE_M, COARSE_M, FINE_M2_MAX = 0.5, 1.0, 1_000.0
+"""Side of a cell on floors up to so many square metres, and on larger ones, where nobody says otherwise."""
+
 CELLS_MAX = 250_000
 """Cells of a floor. A larger plan needs a larger `cell_m`."""
 
@@ -53,6 +56,11 @@ class Ground:
     level: Floats
     smoothing_s: tuple[float, ...]
     reading_sd_db: float
+
+
+def cell_side_m(plan: Plan, wanted_m: float) -> float:
+    """The side of a cell: as wanted, or by the size of the floor."""
+    return wanted_m or (FINE_M if plan.width_m * plan.height_m <= FINE_M2_MAX else COARSE_M)
 
 
 def frame(plan: Plan, cell_m: float) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from actors.presence import polygons
 from actors.presence.fields import PRIOR_DB, PRIOR_EXPONENT, Fields, Levels, distances, fitted, predicted
-from actors.presence.ground import DOUBT_UNIT_DB, LEVEL_UNIT_DB, frame
+from actors.presence.ground import DOUBT_UNIT_DB, LEVEL_UNIT_DB, cell_side_m, frame
 from protocols.facts import Plan, PresenceSettings, Radio, Scanner, SignalMap, SurveyPoint
 
 Doubles = NDArray[np.float64]
@@ -64,8 +64,9 @@ def fit(
     digest: str = "",
 ) -> tuple[Radio, dict[str, SignalMap]]:
     """The map of a floor. Without points it is path loss by the plan alone. Raises Nonsense for too many cells."""
-    rows, columns = frame(plan, settings.cell_m)
-    x, y = polygons.centres(rows, columns, settings.cell_m)
+    cell_m = cell_side_m(plan, settings.cell_m)
+    rows, columns = frame(plan, cell_m)
+    x, y = polygons.centres(rows, columns, cell_m)
     cells = np.stack([x.ravel(), y.ravel(), np.full(x.size, settings.carried_z_m)], axis=1)
     surveyed = [point for point in points if not point.by]
     mutual = [point for point in points if point.by in scanners]
@@ -89,7 +90,7 @@ def fit(
         signals[name] = _packed(mean + lower_db, sd)
         doubts.append(float(np.sqrt(np.mean(sd**2))))
     radio = Radio(
-        cell_m=settings.cell_m,
+        cell_m=cell_m,
         rows=rows,
         columns=columns,
         reading_sd_db=round(reading_sd_db, 3),

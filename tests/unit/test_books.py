@@ -102,7 +102,7 @@ def test_members_carry_devices_and_cards_and_tags_have_no_account() -> None:
 def test_reading_twice_gives_the_same_bytes_and_nothing_to_write() -> None:
     first, second = read_books(GROCERY), read_books(GROCERY)
     assert first.knows == second.knows
-    assert changed(held(first.knows), second.knows) == []
+    assert changed(held(first.knows), second) == []
 
 
 def test_a_swap_writes_what_differs_and_takes_out_what_is_gone(folder: Path) -> None:
@@ -110,21 +110,21 @@ def test_a_swap_writes_what_differs_and_takes_out_what_is_gone(folder: Path) -> 
     spoil(folder, "products.yaml", "price: 1.19, picture: milk", "price: 1.25, picture: milk")
     spoil(folder, "floor.yaml", "  till-2: {name: Till 2, x: 13.4, y: 17.6}\n", "")
     spoil(folder, "floor.yaml", "tills:\n", "tills:\n  till-9: {name: Till 9, x: 15, y: 17.6}\n")
-    differing = changed(before, read_books(folder).knows)
+    differing = changed(before, read_books(folder))
     assert [(know.book, know.key) for know in differing] == [
         ("till", "till-9"),
         ("product", "whole-milk"),
         ("till", "till-2"),
     ]
     assert bytes(differing[-1].value) == b"null"
-    assert changed([*before, *held(differing, 2)], read_books(folder).knows) == []
+    assert changed([*before, *held(differing, 2)], read_books(folder)) == []
 
 
 def test_a_swap_leaves_what_the_store_itself_wrote() -> None:
     books = read_books(GROCERY)
     own = [Fact("stock", "dairy-1", 9, b'{"sku":"whole-milk","pieces":3,"state":"low","p":90}')]
     own.append(Fact("occupancy", "coffee", 9, b'{"shoppers":2,"members":1}'))
-    assert changed([*held(books.knows), *own], books.knows) == []
+    assert changed([*held(books.knows), *own], books) == []
 
 
 def test_a_fact_written_by_an_older_release_in_another_order_is_not_written_again() -> None:
@@ -132,7 +132,7 @@ def test_a_fact_written_by_an_older_release_in_another_order_is_not_written_agai
     facts = [
         Fact(fact.book, fact.key, 1, msgspec.json.format(fact.value, indent=2)) for fact in held(books.knows)
     ]
-    assert changed(facts, books.knows) == []
+    assert changed(facts, books) == []
 
 
 def test_the_errors_of_all_files_are_told_at_once(folder: Path) -> None:
@@ -149,7 +149,8 @@ def test_the_errors_of_all_files_are_told_at_once(folder: Path) -> None:
     assert any("floor.yaml:" in line and "did you mean 'fresh-milk'?" in line for line in told)
     assert any("campaigns.yaml:" in line and "did you mean 'coffee'?" in line for line in told)
     assert any(
-        "members.yaml:" in line and "'phone-ana' belongs to the entry of line" in line for line in told
+        "members.yaml:" in line and "this one of devices belongs to the entry of line" in line
+        for line in told
     )
     assert len(told) == 5
 
