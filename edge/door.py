@@ -15,6 +15,8 @@ from edge.cells.house import CellHouse
 from edge.clock import WallClock
 from edge.db import StoreDb
 from edge.engine import Engine
+from edge.enrolling import check_enrolment, keyed_rows
+from edge.expected import ExpectedDesk
 from edge.floor_file import FloorFile
 from edge.hearing import Hearing
 from edge.inbox import Beside
@@ -48,17 +50,10 @@ from protocols import topics
 from protocols.api import DecisionView, EnrolRequest, ScreenCommand, Wallet
 from protocols.codec import to_json
 from protocols.errors import Nonsense, NotNow, Verdict
-from protocols.ids import AccountId, Key, ident_of, is_safe_id, key
+from protocols.ids import AccountId, Key, ident_of, key
 from protocols.inputs import Cause, ConsentChanged, Input
 
 CURRENCY = "EUR"
-
-OWN_ACCOUNTS = ("subject-", "till-", "card-")
-"""Beginnings of accounts that the store makes by itself."""
-
-NAME_LENGTH_MAX = 128
-PURPOSES_MAX = 64
-"""Bounds of what an enrolment may say of a member."""
 
 SEQ_MAX = 2**62
 """Beyond any turn's number, and within what the database counts with."""
@@ -90,6 +85,7 @@ class StoreDoor:
         self._channels, self._measures, self._link, self._up = channels, measures, link, up
         self._incarnation = db.identity().incarnation
         self._floor: FloorView | None = None
+        self._expected = ExpectedDesk(lambda: now.facts)
         self._backlog: tuple[int, LinkView] | None = None
         self.is_ready = False
         self.detail = "starting"
@@ -112,13 +108,14 @@ class StoreDoor:
 
     async def enrol(self, device: str, request: EnrolRequest) -> Enrolled:
         """Makes a device known. Whoever is in the store already hears of it at once."""
-        _check_enrolment(request)
+        check_enrolment(request)
         row = self._enrolled(device, request)
+        rows = (row, *keyed_rows(self._roster, row, request, self._clock.now_ms()))
         try:
-            await self._engine.record(Beside(enrolled=(row,)))
+            await self._engine.record(Beside(enrolled=rows))
         except CommitFailed as error:
             raise NotNow(f"Not enrolled: {error.reason}. Send it again.") from None
-        self._roster.add((row,))
+        self._roster.add(rows)
         shopper = key("shopper", row.subject)
         if shopper in self._now.shoppers:
             await self.ask(shopper, identified(row), "", row.subject)
@@ -229,9 +226,9 @@ class StoreDoor:
             self._floor = msgspec.structs.replace(view, version=self._now.floor_version)
         return self._floor
 
-    def expected(self) -> ExpectedView | None:
-        """How well the radio tells places apart; nothing is known of it before a survey."""
-        return None
+    async def expected(self) -> ExpectedView | None:
+        """How well the radio tells places apart; None where there is no radio map."""
+        return await self._expected.look()
 
     def console(self) -> ConsoleSnapshot:
         """The store as it is now."""
@@ -374,22 +371,3 @@ class StoreDoor:
                 )
             )
         return tuple(troubles)
-
-
-def _check_enrolment(request: EnrolRequest) -> None:
-    """What a member is called goes into topics and onto every screen: bounded, and of the right characters."""
-    if request.account.startswith(OWN_ACCOUNTS):
-        raise Nonsense(
-            f"Accounts that begin with {', '.join(OWN_ACCOUNTS)} are the store's own. Choose another id."
-        )
-    for what, text in (("account", request.account), ("tier", request.tier), *_purposes(request)):
-        if text and not is_safe_id(text):
-            raise Nonsense(f"`{what}` is 1 to 128 characters without white space, '/', '+' or '#'.")
-    if len(request.name) > NAME_LENGTH_MAX:
-        raise Nonsense(f"`name` is at most {NAME_LENGTH_MAX} characters.")
-
-
-def _purposes(request: EnrolRequest) -> list[tuple[str, str]]:
-    if len(request.consent) > PURPOSES_MAX:
-        raise Nonsense(f"`consent` names at most {PURPOSES_MAX} purposes.")
-    return [("consent", purpose) for purpose in request.consent]

@@ -73,7 +73,7 @@ def _reading(door: Door) -> list[BaseRouteHandler]:
         **described("How far off positions are expected to be", gives=ExpectedView, problems=(404,)),
     )
     async def expected() -> Response[bytes]:
-        known = door.expected()
+        known = await door.expected()
         if known is None:
             raise Unknown("Nothing is known of it yet. Survey the floor first: endcap-store survey.")
         return answer(known)

@@ -121,7 +121,7 @@ class Door(Protocol):
     def floor_desk(self) -> FloorDesk:
         """The floor's file. Asked to change only when the settings allow it."""
 
-    def expected(self) -> ExpectedView | None:
+    async def expected(self) -> ExpectedView | None:
         """How well the radio tells places apart on this floor; None until it was surveyed."""
 
     async def ask(self, key: Key, given: Input, operation: str, payload: object) -> Verdict:

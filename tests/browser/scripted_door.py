@@ -370,7 +370,7 @@ class ScriptedDoor:
     def floor(self) -> FloorView:
         return self.the_floor
 
-    def expected(self) -> ExpectedView | None:
+    async def expected(self) -> ExpectedView | None:
         return self.expects
 
     def wallet(self, account: AccountId) -> Wallet | None:
