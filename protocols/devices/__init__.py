@@ -4,6 +4,8 @@ readings                  what a device can tell: Sighting, Located, Weight, Raw
 espresense                ESPresense nodes, today's payload and the older ones
 openmqttgateway theengs   two gateways on one object, which `bluetooth` reads
 raddec owntracks          reelyActive decodings / phones that range fixed beacons
+pozyx impinj homie        tags that a positioning system places / RFID readers / Homie 5
+sparkplug                 Sparkplug B payloads; what they mean needs their births, which `edge.sparkplug` keeps
 endcap                    our own form for scales
 
 A format is one file with one entry, `read(topic, payload, at_ms)`; `read` here chooses it by the topic's
@@ -16,7 +18,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from protocols import topics
-from protocols.devices import endcap, espresense, openmqttgateway, owntracks, raddec, theengs
+from protocols.devices import (
+    endcap,
+    espresense,
+    homie,
+    impinj,
+    openmqttgateway,
+    owntracks,
+    pozyx,
+    raddec,
+    sparkplug,
+    theengs,
+)
 from protocols.devices.readings import (
     Located,
     RawWeight,
@@ -54,10 +67,19 @@ SUBSCRIPTIONS: tuple[str, ...] = tuple(
             *theengs.SUBSCRIPTIONS,
             *raddec.SUBSCRIPTIONS,
             *owntracks.SUBSCRIPTIONS,
+            *pozyx.SUBSCRIPTIONS,
+            *impinj.SUBSCRIPTIONS,
+            *homie.SUBSCRIPTIONS,
+            *sparkplug.SUBSCRIPTIONS,
         )
     )
 )
 """Topic filters of every foreign format."""
+
+
+def _unread(topic: str, payload: bytes, at_ms: int) -> tuple[Reading, ...]:
+    raise Nonsense("no format reads this topic")
+
 
 _BY_FIRST_LEVEL: dict[str, tuple[str, Read]] = {
     "espresense": ("espresense", espresense.read),
@@ -67,6 +89,11 @@ _BY_FIRST_LEVEL: dict[str, tuple[str, Read]] = {
     "paretoanywhere": ("raddec", raddec.read),
     "owntracks": ("owntracks", owntracks.read),
     "endcap": ("endcap", endcap.read),
+    "tags": ("pozyx", pozyx.read),
+    "pozyx": ("pozyx", pozyx.read),
+    "impinj": ("impinj", impinj.read),
+    "homie": ("homie", homie.read),
+    "spBv1.0": ("sparkplug", _unread),
 }
 _THEENGS_HOME = "home/TheengsGateway/"
 
@@ -97,7 +124,3 @@ def _chosen(topic: str) -> tuple[str, Read]:
     if topic.startswith(_THEENGS_HOME):
         return _BY_FIRST_LEVEL["theengs"]
     return _BY_FIRST_LEVEL.get(topic.partition("/")[0], ("", _unread))
-
-
-def _unread(topic: str, payload: bytes, at_ms: int) -> tuple[Reading, ...]:
-    raise Nonsense("no format reads this topic")
