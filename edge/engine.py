@@ -321,7 +321,7 @@ class Engine:
             raise
         seat.facts_sent(facts)
         group.answered(seat, answer)
-        self._positions(answer)
+        self._soft_sides(seat, answer)
 
     def _loaded(
         self, seat: Seat, givens: Sequence[Given], heard: Sequence[Heard], weighed: Sequence[Weighed]
@@ -400,9 +400,12 @@ class Engine:
         for given in rows:
             self.seats[self._place(given.key)].inbox.put_rows((given,))
 
-    def _positions(self, answer: Answer) -> None:
+    def _soft_sides(self, seat: Seat, answer: Answer) -> None:
+        """What a cell says beside its turns: nothing of it is journalled, and it may be lost."""
         if answer.positions:
             self._outward.positions(answer.positions)
+        if answer.crowds or answer.scanners:
+            self._outward.judged(seat.name, answer.crowds, answer.scanners)
 
     # --- when a group fails
 

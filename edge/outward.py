@@ -2,7 +2,8 @@
 
 `Show` and `Notify` only say that there is something newer; the message is made from the state that was
 committed, names the oldest cause that it answers, and replaces the one before. What the broker could not take is
-sent as soon as it can, and when it comes back everything that stands is sent again. Soft state: what stands.
+sent as soon as it can, and when it comes back everything that stands is sent again. Places, bounds and the health
+of gateways are soft: `look` sends what changed of them, a few times a second. Soft state: what stands.
 """
 
 from __future__ import annotations
@@ -14,19 +15,22 @@ from dataclasses import dataclass
 from actors import account as accounts
 from actors.concluded import is_timed
 from actors.shopper import Shopper
+from edge import published
+from edge.dashboards import Dashboards
 from edge.links import LinkState, MqttLink
 from edge.measures import Measures
 from edge.now import Now
 from edge.ports import Clock, Committed, Group, SavedEntity
+from edge.settings import PublishSettings
 from edge.web.channels import Channels
 from edge.web.ports import phone_channel, screen_channel
 from protocols import topics
-from protocols.api import OccupancyView, PresenceView, Wallet
-from protocols.cells import Position
+from protocols.api import Wallet
+from protocols.cells import Crowd, Position, ScannerHealth
 from protocols.codec import to_json
 from protocols.effects import Decide, Emit, Know, Notify, Post, SalePosted, Show
-from protocols.ids import Key, ident_of, key
-from protocols.inputs import Cause, Given, VisitEnded, ZoneEntered, ZoneLeft
+from protocols.ids import Key, key
+from protocols.inputs import Cause, Given, Identified, VisitEnded, ZoneEntered, ZoneLeft
 
 STANDING_MAX = 50_000
 """Topics whose newest message is kept to be sent again. Beyond it the longest unchanged is left to the broker."""
@@ -68,11 +72,13 @@ class StoreOutward:
         clock: Clock,
         channels: Channels,
         measures: Measures,
+        publish: PublishSettings | None = None,
     ) -> None:
         self._store, self._now, self._clock = store, now, clock
         self._channels, self._measures = channels, measures
         self._standing: OrderedDict[str, bytes] = OrderedDict()
         self._unsent: dict[str, None] = {}
+        self.dashboards = Dashboards(store, now, clock, publish or PublishSettings(), self)
         self.link: MqttLink | None = None
         self.nudge: Callable[[], None] = _nobody
         self.wallets_sent = self.screens_sent = self.causes_answered = 0
@@ -82,11 +88,13 @@ class StoreOutward:
     def committed(self, group: Group, committed: Committed, stepped_us: int, commit_us: int) -> None:
         """Sends what the group made newer."""
         began_us = self._clock.now_us()
-        self._now.fold(group, committed, began_us)
+        moved = self._now.fold(group, committed, began_us)
+        self.dashboards.learned(committed.facts)
         shows: dict[str, _Newer] = {}
         notifies: dict[str, _Newer] = {}
         moves: dict[str, _Newer] = {}
         crowds: dict[str, _Newer] = {}
+        known: dict[Key, None] = {}
         has_records = False
         for taken, seq in zip(group.turns, committed.seqs, strict=True):
             given = taken.turn.given
@@ -106,6 +114,8 @@ class StoreOutward:
                     self._measures.sold(began_us // 1000)
             if type(given.input) in _MOVES:
                 _newer(moves, given.key, given, seq)
+            elif type(given.input) is Identified:
+                known[given.key] = None
         saved = {saved.key: saved for saved in group.saved}
         for sign, newer in shows.items():
             self._show(sign, newer, saved.get(key("sign", sign)))
@@ -115,14 +125,25 @@ class StoreOutward:
             self._measured(newer, stepped_us, commit_us, began_us)
         for subject, newer in moves.items():
             self.present_now(Key(subject), self._now.shoppers.get(Key(subject)), newer.answered())
+        for entity in known:
+            if entity not in moves:
+                self.dashboards.identified(entity)
         for zone, newer in crowds.items():
             self.crowd_now(zone, newer.answered(), newer.seq)
+        for one in moved:
+            for topic, payload in published.zone_events(self._store, one):
+                self._says(topic, payload)
         if has_records:
             self.nudge()
 
     def positions(self, positions: Sequence[Position]) -> None:
-        """Dots for the console."""
+        """Dots for the console, and with the next look for dashboards."""
         self._now.move(positions)
+        self.dashboards.placed(position.key for position in positions)
+
+    def judged(self, cell: str, crowds: Sequence[Crowd], scanners: Sequence[ScannerHealth]) -> None:
+        """Bounds of zones and the health of gateways, told with the next look."""
+        self._now.judge(cell, crowds, scanners, self._clock.now_ms())
 
     def _show(self, sign: str, newer: _Newer, saved: SavedEntity | None) -> None:
         if saved is None or saved.state is None:
@@ -154,29 +175,22 @@ class StoreOutward:
     def show_now(self, sign: str, state: bytes, cause: Cause, seq: int) -> bytes:
         """What a sign shows; gives the message."""
         command = to_json(self._now.show(sign, state, cause, seq, self._clock.now_ms()))
-        self._stands(topics.screen(self._store, sign), command)
+        self.stands(topics.screen(self._store, sign), command)
         return command
 
     def wallet_now(self, account: str, state: bytes, version: int, cause: Cause, seq: int) -> bytes:
         """What an account's phone shows; gives the message."""
         wallet = to_json(wallet_of(account, state, version, cause, seq))
-        self._stands(topics.phone(self._store, account), wallet)
+        self.stands(topics.phone(self._store, account), wallet)
         return wallet
 
     def present_now(self, entity: Key, shopper: Shopper | None, cause: Cause) -> None:
         """Where a subject is. An empty retained message takes the topic away: nobody is there any more."""
-        message = b""
-        if shopper is not None:
-            since_ms = shopper.zone_entered_at_ms
-            message = to_json(PresenceView(shopper.subject, shopper.zone, shopper.zone_p, since_ms, cause))
-        self._stands(topics.presence(self._store, ident_of(entity)), message)
+        self.dashboards.present(entity, shopper, cause)
 
     def crowd_now(self, zone: str, cause: Cause, seq: int) -> None:
         """How many people a zone holds."""
-        counted = self._now.facts.occupancy.get(zone)
-        if counted is not None:
-            view = OccupancyView(zone, counted.shoppers, counted.members, cause, seq)
-            self._stands(topics.occupancy(self._store, zone), to_json(view))
+        self.dashboards.crowd(zone, cause, seq)
 
     # --- the broker
 
@@ -187,17 +201,19 @@ class StoreOutward:
 
     def send_again(self) -> None:
         """The broker is back: everything that stands is published again, retained."""
-        self._stands(topics.engine_state(self._store), b"online")
+        self.stands(topics.engine_state(self._store), b"online")
         self._unsent = dict.fromkeys(self._standing)
         self.catch_up()
 
     def catch_up(self) -> None:
-        """Sends what the broker could not take, as far as it can now. Call it a few times a second."""
+        """Sends what waited for now, and what the broker could not take, as far as it can. Call it twice a second."""
+        self.dashboards.look()
         for topic in list(self._unsent):
             if not self._publish(topic):
                 return
 
-    def _stands(self, topic: str, payload: bytes) -> None:
+    def stands(self, topic: str, payload: bytes) -> None:
+        """This is retained from now on; an empty payload takes the topic away."""
         self._standing[topic] = payload
         self._standing.move_to_end(topic)
         self._unsent[topic] = None
@@ -205,6 +221,21 @@ class StoreOutward:
             left, _ = self._standing.popitem(last=False)
             self._unsent.pop(left, None)
         self._publish(topic)
+
+    def renews(self, topic: str, payload: bytes) -> None:
+        """The same, and nothing is sent if it stood already."""
+        if self._standing.get(topic, b"") != payload:
+            self.stands(topic, payload)
+
+    def again(self, topic: str) -> None:
+        """Sends what stands on this topic once more, with the next `catch_up`."""
+        if topic in self._standing:
+            self._unsent[topic] = None
+
+    def _says(self, topic: str, payload: bytes) -> None:
+        """Said once to whoever listens now: what the broker cannot take is dropped, and the link counts it."""
+        if self.link is not None and self.link.state == "up":
+            self.link.publish(topic, payload)
 
     def _publish(self, topic: str) -> bool:
         payload = self._standing[topic]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from protocols.cells import Answer, Batch, Load, Position, Turn
+from protocols.cells import Answer, Batch, Crowd, Load, Position, ScannerHealth, Turn
 from protocols.effects import Know, Tell
 from protocols.errors import Outcome
 from protocols.facts import Fact
@@ -153,6 +153,9 @@ class Clock(Protocol):
 
     def local(self, at_ms: int) -> Local:
         """The store's calendar at an instant."""
+    def judged(self, cell: str, crowds: Sequence[Crowd], scanners: Sequence[ScannerHealth]) -> None:
+        """What a cell makes of its zones and of gateways; soft, not journalled. Called only if it says anything."""
+
 
 
 class Db(Protocol):

@@ -64,6 +64,14 @@ class KafkaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key_file: str = ""  # the store's chain key; made beside the database when empty
 
 
+class PublishSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[publish]`: what dashboards on the store's broker find without being configured."""
+
+    home_assistant: bool = True  # discovery of zones, gateways and the store, and of people if `companion` is on
+    discovery_prefix: str = "homeassistant"
+    companion: bool = True  # people in ESPresense Companion's shape: tags, and members who allow `location`
+
+
 class CellSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[cells]`: where entities live. With `ray` off, everything runs in the engine's process."""
 
@@ -102,6 +110,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store: StoreSettings = StoreSettings()
     http: HttpSettings = HttpSettings()
     mqtt: MqttSettings = MqttSettings()
+    publish: PublishSettings = PublishSettings()
     kafka: KafkaSettings = KafkaSettings()
     cells: CellSettings = CellSettings()
     inbox: InboxSettings = InboxSettings()
@@ -182,6 +191,8 @@ def _checked(settings: Settings, path: Path | None) -> Settings:
         ZoneInfo(settings.store.timezone)
     except (ZoneInfoNotFoundError, ValueError):
         raise Nonsense(f"[store] timezone: '{settings.store.timezone}' is no IANA time zone") from None
+    if not all(is_safe_id(level) for level in settings.publish.discovery_prefix.split("/")):
+        raise Nonsense("[publish] discovery_prefix: a topic such as 'homeassistant', without wildcards")
     for broker in settings.kafka.bootstrap.split(",") if settings.kafka.bootstrap else ():
         host, _, port = broker.strip().rpartition(":")
         if not host or not port.isdecimal() or not 0 < int(port) < 65_536:

@@ -5,7 +5,7 @@ Whoever reads one of these finds in `cause` why it was sent, and in `version` wh
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -112,7 +112,11 @@ class Wallet(msgspec.Struct, frozen=True):
 
 
 class PresenceView(msgspec.Struct, frozen=True):
-    """Where a subject is, by the zone last announced. `p` in whole per cent."""
+    """Where a subject is, by the zone last announced, since when, and with which p in whole per cent.
+
+    `x`, `y` in metres on the plan as of `at_ms`, and `doubt_m` as a radius: None until a place was worked out, and
+    for a member who does not allow the purpose `location`. They come again at most once a second.
+    """
 
     subject: str
     zone: str
@@ -121,8 +125,33 @@ class PresenceView(msgspec.Struct, frozen=True):
     cause: Cause
 
 
+    x: float | None = None
+    y: float | None = None
+    doubt_m: float | None = None
+    at_ms: int = 0
+
+
+class ZoneEvent(msgspec.Struct, frozen=True):
+    """A subject entered a zone or left it. `dwell_s` is how long it was there, None while it still is.
+
+    Leaving by silence is noticed later than it happens, by the store's `zone_silence_s`, and `dwell_s` is as much
+    longer. `p` is what the zone was announced with, in whole per cent.
+    """
+
+    event: Literal["entered", "left"]
+    zone: str
+    subject: str
+    p: int
+    at_ms: int
+    cause: Cause
+    dwell_s: int | None = None
 class OccupancyView(msgspec.Struct, frozen=True):
-    """How many people a zone holds, and the members among them."""
+    """How many people a zone holds, and the members among them: those whose zone was announced.
+
+    `expected` sums how likely each subject is here; with nine chances in ten `low` to `high` of them are. Without
+    a radio map nobody knows how likely, so `expected` is `shoppers` and the bounds are None. `passers` are devices
+    that nobody enrolled, None where nobody counts them.
+    """
 
     zone: str
     shoppers: int
@@ -131,6 +160,45 @@ class OccupancyView(msgspec.Struct, frozen=True):
     seq: int = 0
 
 
+    expected: float = 0.0
+    low: int | None = None
+    high: int | None = None
+    passers: int | None = None
+
+
+class ScannerView(msgspec.Struct, frozen=True):
+    """How a gateway is. `silent`: nothing comes; `deaf`: it hears too little; `moved`: it hears from elsewhere.
+
+    `unknown` until anybody could have been heard. `since_ms` is 0 where it is not known, `off_db` how far its
+    readings are from what they should be.
+    """
+
+    scanner: str
+    zone: str
+    state: Literal["ok", "silent", "deaf", "moved", "unknown"]
+    since_ms: int = 0
+    off_db: float = 0.0
+
+
+class CompanionView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The attributes that ESPresense Companion publishes of a device, as far as we know them, and a few of ours.
+
+    Metres on the plan (origin top left, y downwards), `confidence` in per cent, times in ISO 8601. `in_zones` are
+    Home Assistant's own zones: a Home Assistant beside the store has the store for its home.
+    """
+
+    source_type: str
+    confidence: int
+    best_scenario: str
+    last_seen: str
+    zone: str
+    room: str
+    since: str
+    in_zones: tuple[str, ...]
+    x: float | None = None
+    y: float | None = None
+    z: float | None = None
+    doubt_m: float | None = None
 class DecisionView(msgspec.Struct, frozen=True):
     """A decision as the console lists it."""
 

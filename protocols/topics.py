@@ -1,7 +1,8 @@
 """Every name on MQTT and Kafka.
 
 In: `espresense/…`, `home/+/BTtoMQTT/…`, `theengs/…`, `raddec/…`, `owntracks/…` (see protocols.devices), and our own
-under `endcap/v1/<store>/in/…`. Out: everything else under `endcap/v1/<store>/`.
+under `endcap/v1/<store>/in/…`. Out: everything else under `endcap/v1/<store>/`, and for dashboards that know
+nothing of us `espresense/companion/…` and Home Assistant's discovery.
 """
 
 from __future__ import annotations
@@ -27,6 +28,16 @@ def presence(store: str, subject: str) -> str:
 def occupancy(store: str, zone: str) -> str:
     """How many people a zone holds: retained JSON `OccupancyView`."""
     return f"{ROOT}/{store}/occupancy/{zone}"
+
+
+def zone_event(store: str, zone: str) -> str:
+    """Whoever enters or leaves a zone: JSON `ZoneEvent`, one each, not retained."""
+    return f"{ROOT}/{store}/zone/{zone}"
+
+
+def scanner(store: str, scanner: str) -> str:
+    """How a gateway is: retained JSON `ScannerView`."""
+    return f"{ROOT}/{store}/scanner/{scanner}"
 
 
 def engine_state(store: str) -> str:
@@ -57,6 +68,21 @@ def demo_walk(store: str, subject: str) -> str:
 def demo_take(store: str, shelf: str) -> str:
     """Demo only: a visitor takes goods from a shelf, JSON `{"pieces": 1}`; the world hears it."""
     return f"{ROOT}/{store}/demo/take/{shelf}"
+
+
+def companion(device: str) -> str:
+    """Which room a device is in, as ESPresense Companion says it: plain text, `not_home` for none. Retained."""
+    return f"espresense/companion/{device}"
+
+
+def companion_attributes(device: str) -> str:
+    """Where a device is, as ESPresense Companion says it: retained JSON `CompanionView`."""
+    return f"espresense/companion/{device}/attributes"
+
+
+def discovery(prefix: str, node: str, thing: str) -> str:
+    """What Home Assistant makes a device of: retained JSON of its device-based MQTT discovery."""
+    return f"{prefix}/device/{node}/{thing}/config"
 
 
 UP_MONEY = "endcap.up.money.v1"

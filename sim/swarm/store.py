@@ -14,7 +14,7 @@ from edge.engine import Engine
 from edge.inbox import Beside
 from edge.ports import CommitFailed, Committed, DiskFull, Group
 from edge.roster import Roster
-from protocols.cells import Position
+from protocols.cells import Crowd, Position, ScannerHealth
 from protocols.effects import Notify, Show
 from protocols.ids import Key, key
 from protocols.inputs import Local
@@ -82,6 +82,9 @@ class Recorder:
                     self.notified.add(effect.account)
 
     def positions(self, positions: Sequence[Position]) -> None:
+        """Soft, and of no interest here."""
+
+    def judged(self, cell: str, crowds: Sequence[Crowd], scanners: Sequence[ScannerHealth]) -> None:
         """Soft, and of no interest here."""
 
 
