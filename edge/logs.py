@@ -20,7 +20,11 @@ def set_up_logs(level: str, *, json: bool) -> None:
     render = (
         structlog.processors.JSONRenderer()
         if json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            pad_event_to=28,
+            exception_formatter=structlog.dev.plain_traceback,  # the others print values, such as addresses
+        )
     )
     structlog.configure(
         processors=[*before, render],

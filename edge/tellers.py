@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 import structlog
 
@@ -119,7 +120,7 @@ class SyncMail:
                 known = BalanceKnown(mail.points, mail.as_of_ms, mail.as_of_entry if same_life else 0)
                 await self._turn(envelope, AccountId(mail.account), known, ())
             case MemberMailed():
-                rows = tuple(self._enrolled(mail, ident) for ident in (*mail.devices, *mail.cards))
+                rows = self._rows(mail)
                 member = MemberKnown(mail.name, mail.tier, mail.consent, mail.segments)
                 await self._turn(envelope, AccountId(mail.account), member, rows)
                 self._roster.add(rows)
@@ -148,6 +149,13 @@ class SyncMail:
             Item(Given(entity, ident, given, cause, now_ms, self._clock.local(now_ms)), done, beside)
         )
         await committed
+
+    def _rows(self, mail: MemberMailed) -> tuple[Enrolled, ...]:
+        """The devices and cards of the mail; and whatever else the member carries follows what is allowed now."""
+        rows = {row.token: row for row in (self._enrolled(mail, one) for one in (*mail.devices, *mail.cards))}
+        for other in self._roster.rows_of(mail.account):
+            rows.setdefault(other.token, replace(other, consent=mail.consent))
+        return tuple(rows.values())
 
     def _enrolled(self, mail: MemberMailed, ident: str) -> Enrolled:
         return Enrolled(

@@ -176,7 +176,8 @@ class StoreDb:
 
     def roster(self) -> list[Enrolled]:
         """Every enrolled device and card."""
-        return inbound.roster(self._reader)
+        with snapshot(self._reader):
+            return inbound.roster(self._reader)
 
     def now_high_water_ms(self) -> int:
         """The latest `now_ms` that was committed: the clock starts no earlier."""

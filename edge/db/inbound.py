@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from edge.db import keys
 from edge.db.bulk import Bulk, insert
 from edge.db.rows import GIVEN_COLUMNS, GIVEN_WIDTH, ParkedRow, given_columns, read_given
 from edge.ports import Enrolled, ParkedInput
@@ -59,7 +60,9 @@ def park(connection: sqlite3.Connection, parked: Sequence[ParkedInput]) -> list[
 
 
 def enrol(connection: sqlite3.Connection, enrolled: Sequence[Enrolled]) -> None:
-    """Roster rows; a later one replaces the one with the same token."""
+    """Roster rows; a later one replaces the one with the same token. Their keys are kept or erased with them."""
+    if not enrolled:
+        return
     _ENROLLED.run(
         connection,
         [
@@ -76,6 +79,7 @@ def enrol(connection: sqlite3.Connection, enrolled: Sequence[Enrolled]) -> None:
             for one in enrolled
         ],
     )
+    keys.follow(connection, enrolled)
 
 
 def owed(reader: sqlite3.Connection, after_row: int, limit: int) -> list[Given]:
@@ -100,13 +104,22 @@ def parked(reader: sqlite3.Connection, limit: int) -> list[ParkedRow]:
 
 
 def roster(reader: sqlite3.Connection) -> list[Enrolled]:
-    """Every enrolled device and card."""
+    """Every enrolled device and card, with the keys that there are."""
     rows = reader.execute(
         "SELECT token, subject, account, name, member, tier, consent, segments FROM enrolment ORDER BY token"
     ).fetchall()
+    held = keys.all_keys(reader)
     return [
         Enrolled(
-            token, subject, account, name, bool(member), tier, _decode_words(consent), _decode_words(segments)
+            token,
+            subject,
+            account,
+            name,
+            bool(member),
+            tier,
+            _decode_words(consent),
+            _decode_words(segments),
+            held.get(token),
         )
         for token, subject, account, name, member, tier, consent, segments in rows
     ]

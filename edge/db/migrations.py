@@ -9,7 +9,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-from edge.db.schema import LEDGER_TABLES, STORE_TABLES, VIEWS
+from edge.db.schema import KEY_TABLES, LEDGER_TABLES, STORE_TABLES, VIEWS
 
 migrations = Migrations("store")
 
@@ -28,6 +28,11 @@ class SchemaTooNew(Exception):
 def _first(db: Database) -> None:
     _run(db.conn, STORE_TABLES)
     _run(db.conn, LEDGER_TABLES)
+
+
+@migrations(name="2_identity_keys")
+def _second(db: Database) -> None:
+    _run(db.conn, KEY_TABLES)
 
 
 def migrate(connection: sqlite3.Connection) -> list[str]:

@@ -277,6 +277,16 @@ CREATE TABLE pool (              -- a shared lease; the CHECK is the alarm behin
 ) STRICT, WITHOUT ROWID;
 """
 
+KEY_TABLES = """
+CREATE TABLE identity_key (      -- keys of devices that change their ids, wrapped; gone once their owner says so
+    token BLOB PRIMARY KEY,      -- the row of table enrolment: whose it is, and what they allow
+    kind TEXT NOT NULL CHECK (kind IN ('irk', 'eid')),
+    wrapped BLOB NOT NULL,       -- nonce and AES-GCM, under a key that is made from the roster's secret
+    rotation INTEGER NOT NULL,   -- eid: a new id every 2^rotation seconds
+    clock_s INTEGER NOT NULL     -- eid: the Unix time at which the beacon's counter stood at 0
+) STRICT, WITHOUT ROWID;
+"""
+
 VIEWS = {
     "balances": """
         SELECT a.account, m.name, m.tier, b.points AS points_as_of, b.as_of_ms,

@@ -106,7 +106,8 @@ def handlers(counts: Counts) -> dict[type[Exception] | int, Any]:
 
     def bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
         counts.refused.labels("bug").inc()
-        log.error("web handler threw", path=request.url.path, exc_info=error)
+        # The route, not the address that was asked for: that may name a device.
+        log.error("web handler threw", route=request.scope["path_template"], exc_info=error)
         return problem(
             500, "bug", "The store's web broke on this request. Send it again under the same operation id."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from actors.presence.identity import Eid, IdentityKey, Irk, cipher, random_hash
 from edge import roster as rosters
 from edge.ports import Enrolled
 from edge.roster import Roster, account_of, token_of
@@ -91,3 +92,148 @@ def test_the_memory_of_hashes_has_a_limit_and_forgets_no_carrier(monkeypatch: py
         assert roster.carrier(f"stranger-{number}") is None
         assert len(roster._by_device) <= 10
     assert roster.carrier("phone-ana") is ANA
+
+
+# --- devices that change their ids
+
+NOW_MS = 1_772_445_600_000
+KEY = Irk(bytes.fromhex("ec0234a357c8ad05341010a60a397d9b"))
+HEARD = "7081940dfbaa"
+BEACON = Eid(b"e" * 16, 10, NOW_MS // 1_000 - 70_000)
+
+
+def private_address(key: bytes, random: int) -> str:
+    prand = (0x400000 | random).to_bytes(3, "big")
+    return (prand + random_hash(cipher(key), prand)).hex()
+
+
+def person(subject: str, account: str = "", consent: tuple[str, ...] = ("offers", "location")) -> Enrolled:
+    return Enrolled(b"", subject, account, member=bool(account), consent=consent)
+
+
+def keyed(roster: Roster, who: Enrolled, key: IdentityKey = KEY) -> Enrolled:
+    row = roster.keyed(who, key)
+    roster.add([row])
+    return row
+
+
+def test_a_private_address_is_its_owners_by_the_key_that_they_enrolled() -> None:
+    roster = Roster(SECRET)
+    row = keyed(roster, person("ana", "A-1"))
+    assert roster.heard(HEARD, (), NOW_MS) == row
+    assert roster.heard("name:phone", (HEARD,), NOW_MS) == row
+    assert roster.heard("7081940dfbab", (), NOW_MS) is None
+    assert roster.carrier(HEARD) is None  # nobody enrolled the address
+
+
+def test_an_enrolled_id_counts_before_one_that_a_key_made() -> None:
+    roster = Roster(SECRET, [TROLLEY])
+    keyed(roster, person("ana", "A-1"))
+    assert roster.heard(HEARD, ("tag-1",), NOW_MS) is TROLLEY
+
+
+def test_a_key_lies_wrapped_in_its_row_and_is_there_again_at_the_next_start() -> None:
+    roster = Roster(SECRET)
+    rows = [keyed(roster, person("ana", "A-1")), keyed(roster, person("cart"), BEACON)]
+    for row, key in zip(rows, (KEY, BEACON), strict=True):
+        assert row.key is not None
+        assert key.key not in row.key.wrapped and key.key not in row.token
+    again = Roster(SECRET, rows)
+    assert again.heard(HEARD, (), NOW_MS) == rows[0]
+    assert len(again.resolver) == 2
+
+
+def test_a_row_that_is_made_again_is_the_same_so_that_a_file_which_says_it_again_writes_nothing() -> None:
+    roster = Roster(SECRET)
+    row = keyed(roster, person("cart"), BEACON)
+    assert roster.keyed(person("cart"), BEACON) == row
+    moved = roster.keyed(person("cart"), Eid(BEACON.key, 10, BEACON.clock_s + 60))
+    assert moved.token == row.token
+    assert moved.key != row.key
+
+
+def test_under_another_secret_a_key_is_unreadable_counted_and_finds_nobody() -> None:
+    row = Roster(SECRET).keyed(person("ana", "A-1"), KEY)
+    other = Roster(b"another secret", [row])
+    assert (other.unreadable, len(other.resolver)) == (1, 0)
+    assert other.heard(HEARD, (), NOW_MS) is None
+
+
+def test_a_key_that_was_moved_into_another_persons_row_is_unreadable() -> None:
+    roster = Roster(SECRET)
+    ana, ben = roster.keyed(person("ana"), KEY), roster.keyed(person("ben"), Irk(b"b" * 16))
+    forged = Enrolled(ben.token, "ben", "", consent=("location",), key=ana.key)
+    assert Roster(SECRET, [forged]).unreadable == 1
+
+
+@pytest.mark.parametrize("consent", [(), ("offers",), ("offers", "profile")])
+def test_no_key_finds_anybody_who_does_not_allow_their_location(consent: tuple[str, ...]) -> None:
+    held = Roster(SECRET).keyed(person("ana", "A-1"), KEY)
+    refused = Enrolled(held.token, "ana", "A-1", member=True, consent=consent, key=held.key)
+    for roster in (Roster(SECRET, [refused]), Roster(SECRET, [held])):
+        roster.add([refused])
+        assert roster.heard(HEARD, (), NOW_MS) is None
+        assert len(roster.resolver) == 0
+        row = roster.row(held.token)
+        assert row is not None and row.key is None
+
+
+def test_a_key_is_lost_by_whichever_row_of_its_owner_says_no_and_nobody_elses_is() -> None:
+    roster = Roster(SECRET, [CARD])
+    ana = keyed(roster, person("ana", "A-1"))
+    cart = keyed(roster, person("cart"), Irk(b"c" * 16))
+    roster.add([enrolled("2900001", "ana", "A-1", consent=("offers",))])
+    assert roster.heard(HEARD, (), NOW_MS) is None
+    assert roster.heard(private_address(b"c" * 16, 1), (), NOW_MS) == cart
+    row = roster.row(ana.token)
+    assert row is not None
+    assert (row.key, row.consent) == (None, ("offers",))
+
+
+def test_consent_that_is_given_again_brings_no_key_back_until_it_is_enrolled_again() -> None:
+    roster = Roster(SECRET)
+    row = keyed(roster, person("ana", "A-1"))
+    for consent in ((), ("location",)):
+        roster.add([Enrolled(one.token, "ana", "A-1", consent=consent) for one in roster.rows_of("A-1")])
+    assert roster.heard(HEARD, (), NOW_MS) is None
+    roster.add([row])
+    assert roster.heard(HEARD, (), NOW_MS) == row
+
+
+def test_what_is_said_of_the_carrier_later_leaves_the_key() -> None:
+    roster = Roster(SECRET)
+    row = keyed(roster, person("ana", "A-1"))
+    roster.add([Enrolled(row.token, "ana", "A-1", name="Ana", member=True, consent=("location",))])
+    found = roster.heard(HEARD, (), NOW_MS)
+    assert found is not None
+    assert (found.name, found.key) == ("Ana", row.key)
+
+
+def test_a_device_that_a_gateway_resolved_itself_is_followed_only_as_its_owner_allows() -> None:
+    """ESPresense says `irk:<key>` of a device whose key it was given."""
+    said = f"irk:{KEY.key.hex()}"
+    roster = Roster(SECRET)
+    row = keyed(roster, person("ana", "A-1"))
+    assert roster.heard(said, (), NOW_MS) == row
+    assert roster.heard(said.upper().replace("IRK", "irk"), (), NOW_MS) == row
+    roster.add([Enrolled(row.token, "ana", "A-1", consent=("offers",))])
+    assert roster.heard(said, (), NOW_MS) is None
+    assert roster.carrier(said) is None
+
+
+@pytest.mark.parametrize(
+    "spelled", ["AA:BB:CC:DD:EE:01", "aa-bb-cc-dd-ee-01", "AABBCCDDEE01", "aabbccddee01"]
+)
+def test_an_address_is_one_device_however_it_is_spelled(spelled: str) -> None:
+    roster = Roster(SECRET)
+    row = Enrolled(roster.token(spelled), "ana", "A-1")
+    roster.add([row])
+    assert roster.carrier("aabbccddee01") is row
+    assert roster.resolve("AA:BB:CC:DD:EE:01") is row
+
+
+def test_an_address_is_no_name_for_a_person_and_twelve_decimal_digits_are() -> None:
+    assert not rosters.is_pseudonym("aabbccddee01")
+    assert not rosters.is_pseudonym("00:00:00:00:00:01")
+    assert rosters.is_pseudonym("290000000100")
+    assert rosters.is_pseudonym("ana")
