@@ -87,10 +87,21 @@ class ParkedInput:
 
 
 @dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """An identity key as it is written (`edge.keyring`). `kind`: irk, or eid with its rotation and its clock's zero."""
+
+    kind: str
+    wrapped: bytes
+    rotation: int = 0
+    clock_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Enrolled:
     """A device or card that the store knows without asking: who carries it. No raw address is kept.
 
     `token` is the store's keyed hash of the device or card id. `account` is empty for an anonymous tag.
+    `key` is for a device that changes its id; it is kept as long as `consent` names the location.
     """
 
     token: bytes
@@ -101,6 +112,7 @@ class Enrolled:
     tier: str = "base"
     consent: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
+    key: WrappedKey | None = None
 
 
 @dataclass(slots=True)
@@ -141,6 +153,9 @@ class Outward(Protocol):
     def positions(self, positions: Sequence[Position]) -> None:
         """Where subjects are; soft, not journalled."""
 
+    def judged(self, cell: str, crowds: Sequence[Crowd], scanners: Sequence[ScannerHealth]) -> None:
+        """What a cell makes of its zones and of gateways; soft, not journalled. Called only if it says anything."""
+
 
 class Clock(Protocol):
     """The one clock of a store. It never goes back; its high water is saved with commits."""
@@ -153,9 +168,6 @@ class Clock(Protocol):
 
     def local(self, at_ms: int) -> Local:
         """The store's calendar at an instant."""
-    def judged(self, cell: str, crowds: Sequence[Crowd], scanners: Sequence[ScannerHealth]) -> None:
-        """What a cell makes of its zones and of gateways; soft, not journalled. Called only if it says anything."""
-
 
 
 class Db(Protocol):

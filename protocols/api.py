@@ -16,6 +16,8 @@ from protocols.money import AMOUNT_MAX
 
 Ident = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f/+#\s]+$")]
 Money = Annotated[int, msgspec.Meta(ge=-AMOUNT_MAX, le=AMOUNT_MAX)]
+SecretKey = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{32}$")]
+"""An AES-128 key as hex digits, the most significant first."""
 LINES_MAX = 500
 
 
@@ -123,8 +125,6 @@ class PresenceView(msgspec.Struct, frozen=True):
     p: int
     since_ms: int
     cause: Cause
-
-
     x: float | None = None
     y: float | None = None
     doubt_m: float | None = None
@@ -145,6 +145,8 @@ class ZoneEvent(msgspec.Struct, frozen=True):
     at_ms: int
     cause: Cause
     dwell_s: int | None = None
+
+
 class OccupancyView(msgspec.Struct, frozen=True):
     """How many people a zone holds, and the members among them: those whose zone was announced.
 
@@ -158,8 +160,6 @@ class OccupancyView(msgspec.Struct, frozen=True):
     members: int
     cause: Cause
     seq: int = 0
-
-
     expected: float = 0.0
     low: int | None = None
     high: int | None = None
@@ -199,6 +199,8 @@ class CompanionView(msgspec.Struct, frozen=True, omit_defaults=True):
     y: float | None = None
     z: float | None = None
     doubt_m: float | None = None
+
+
 class DecisionView(msgspec.Struct, frozen=True):
     """A decision as the console lists it."""
 
@@ -215,14 +217,31 @@ class BasketRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lines: Annotated[tuple[SaleLineRequest, ...], msgspec.Meta(max_length=LINES_MAX)]
 
 
+class EidRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The Eddystone-EID beacon that somebody carries: its identity key, and its counter of seconds as it stands now.
+
+    It takes a new id every 2^`rotation` seconds.
+    """
+
+    key: SecretKey
+    rotation: Annotated[int, msgspec.Meta(ge=0, le=15)]
+    counter: Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+
+
 class EnrolRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """PUT /api/v1/devices/<device>: who carries a device. `account` empty: an anonymous tag of the store."""
+    """PUT /api/v1/devices/<device>: who carries a device. `account` empty: an anonymous tag of the store.
+
+    `irk` and `eid` find a device that changes its id. They need `location` among the consent, are kept encrypted,
+    and are erased when it is taken back.
+    """
 
     subject: Ident
     account: str = ""
     name: str = ""
     tier: str = "base"
     consent: tuple[str, ...] = ()
+    irk: SecretKey | None = None
+    eid: EidRequest | None = None
 
 
 class ConsentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
