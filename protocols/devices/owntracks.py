@@ -16,7 +16,6 @@ import msgspec
 
 from protocols.codec import JsonDecoder
 from protocols.devices.readings import (
-    AGE_MAX_MS,
     DISTANCE_MAX_M,
     MESSAGE_BYTES_MAX,
     U16,
@@ -26,7 +25,7 @@ from protocols.devices.readings import (
     Sighting,
     Text,
     beacon_id,
-    claimed_age_ms,
+    fresh_age_ms,
     scanner_id,
 )
 from protocols.errors import Nonsense
@@ -93,7 +92,7 @@ def _device(user: str, phone: str) -> DeviceId:
 
 def _sighting(device: DeviceId, told: _Beacon, at_ms: int) -> tuple[Reading, ...]:
     scanner = scanner_id(beacon_id(told.uuid, told.major, told.minor))
-    age_ms = _fresh(told.tst, at_ms)
+    age_ms = fresh_age_ms(told.tst * 1000, at_ms)
     if told.rssi == RSSI_UNKNOWN:
         return ()
     distance_m = told.acc if told.acc >= 0 else None
@@ -101,14 +100,5 @@ def _sighting(device: DeviceId, told: _Beacon, at_ms: int) -> tuple[Reading, ...
 
 
 def _crossed(device: DeviceId, told: _Transition, at_ms: int) -> RegionCrossed:
-    age_ms = _fresh(told.tst, at_ms)
+    age_ms = fresh_age_ms(told.tst * 1000, at_ms)
     return RegionCrossed(device, told.desc, told.event == "enter", at_ms, told.t == "b", age_ms)
-
-
-def _fresh(tst_s: float, at_ms: int) -> int:
-    age_ms = claimed_age_ms(tst_s * 1000, at_ms)
-    if age_ms > AGE_MAX_MS:
-        raise Nonsense(
-            f"said to be {age_ms // 1000} s old; after {AGE_MAX_MS // 1000} s it says nothing of now"
-        )
-    return age_ms

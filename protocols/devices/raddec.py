@@ -3,7 +3,9 @@
 raddec/<anything>[/<anything>]              where a user publishes them
 paretoanywhere/devices/<id>/<type>/raddec   where barnacles-mqtt publishes them
 {"transmitterId","transmitterIdType","rssiSignature":[{"receiverId","receiverIdType","rssi","numberOfDecodings"}],
- "timestamp" in ms, "packets", "events", "position"}
+ "timestamp" in ms, "packets": [hex: header (2), address (6), advertisement], "events", "position"}
+
+A transmitter with an address is known by what its packets name, too: an iBeacon is the same device at every gateway.
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ from typing import Annotated
 import msgspec
 
 from protocols.codec import JsonDecoder
+from protocols.devices import adverts
+from protocols.devices.adverts import NOTHING, Advert
+from protocols.devices.packets import IDS_MAX, weights
 from protocols.devices.readings import (
     Reading,
     Rssi,
@@ -33,6 +38,12 @@ RADDEC_BYTES_MAX = 32 * 1024
 RECEIVERS_MAX = 64
 """Receivers of one decoding. More is refused, so that one message cannot become thousands of sightings."""
 
+PACKETS_MAX = 64
+"""Distinct packets of one transmitter. More is refused."""
+
+HEADER_BYTES = 8
+"""The packet's header and its sender's address, before the advertisement."""
+
 EUI48_TYPES = (2, 3)
 """Identifier types of a 48-bit address: public and random."""
 
@@ -49,25 +60,36 @@ class _Raddec(msgspec.Struct):
         msgspec.field(name="rssiSignature")
     )
     timestamp: float = 0.0
+    packets: Annotated[list[str], msgspec.Meta(max_length=PACKETS_MAX)] = []
 
 
 _raddec = JsonDecoder[_Raddec](_Raddec, RADDEC_BYTES_MAX)
 
 
 def read(topic: str, payload: bytes, at_ms: int) -> tuple[Reading, ...]:
-    """One sighting a receiver, the strongest first as sent, or Nonsense."""
+    """One sighting a receiver, the strongest first as sent, and its scale's weight; or Nonsense."""
     match topic.split("/"):
         case ["raddec", _] | ["raddec", _, _] | ["paretoanywhere", "devices", _, _, "raddec"]:
             pass
         case _:
             raise Nonsense("no raddec topic")
     told = _raddec(payload)
-    device = _device(told)
+    address, found = _device(told), _found(told)
+    device, *also = dict.fromkeys((*found.ids[:IDS_MAX], address))
     age_ms = gateway_age_ms(told.timestamp, at_ms)
-    return tuple(
-        Sighting(scanner_id(receiver.id.lower()), device, receiver.rssi, at_ms, None, None, age_ms)
+    sightings = tuple(
+        Sighting(
+            scanner=scanner_id(receiver.id.lower()),
+            device=device,
+            rssi_dbm=receiver.rssi,
+            at_ms=at_ms,
+            ref_dbm=found.ref_dbm,
+            age_ms=age_ms,
+            also=tuple(also),
+        )
         for receiver in told.receivers
     )
+    return (*sightings, *weights(address, found, at_ms))
 
 
 def _device(told: _Raddec) -> DeviceId:
@@ -77,3 +99,14 @@ def _device(told: _Raddec) -> DeviceId:
         return device_id(told.id)
     # Another type of identifier may have the same digits and be another device.
     return device_id(f"raddec:{told.id.lower()}-{told.id_type}")
+
+
+def _found(told: _Raddec) -> Advert:
+    """What the packets say. One that is nonsense says nothing: the transmitter has its address all the same."""
+    found = []
+    for packet in told.packets if told.id_type in EUI48_TYPES else ():
+        try:
+            found.append(adverts.advert(adverts.octets(packet)[HEADER_BYTES:]))
+        except Nonsense:
+            found.append(NOTHING)
+    return adverts.joined(found)

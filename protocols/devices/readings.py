@@ -1,13 +1,20 @@
 """What a device can tell a store in any format: values, their bounds, and the forms of their ids.
 
-One device has one id in every format: a Bluetooth address is twelve lower-case hex digits, an iBeacon is
-`iBeacon:<uuid>-<major>-<minor>`. So a tag enrolled once is known to every gateway.
+One device has one id in every format, so a tag enrolled once is known to every gateway. The forms are ESPresense's:
+
+<12 hex digits>                     a Bluetooth address
+iBeacon:<uuid>-<major>-<minor>      altBeacon:<uuid>-<major>-<minor>
+eddy:<20 digits>-<12 digits>        Eddystone-UID: namespace and instance
+eid:<16 digits>                     Eddystone-EID, which ESPresense does not read: whose it is, its key's owner knows
+
+All digits are lower-case hex. ESPresense writes the fifth byte of a namespace twice; `device_id` puts that right.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Callable, Iterable
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -81,11 +88,15 @@ class Weight(msgspec.Struct, frozen=True, gc=False):
 
 
 class RawWeight(msgspec.Struct, frozen=True, gc=False):
-    """A load cell at a scanner reads so many counts; the shelf's own calibration makes grams of them."""
+    """A load cell at a scanner reads so many counts; the shelf's own calibration makes grams of them.
+
+    `counts_per_kg` is what the sender itself says of its counts; 0: only the shelf's calibration knows.
+    """
 
     scanner: ScannerId
     counts: int
     at_ms: int
+    counts_per_kg: int = 0
 
 
 class ScannerSeen(msgspec.Struct, frozen=True, gc=False):
@@ -117,6 +128,14 @@ Reading = Sighting | Located | Weight | RawWeight | ScannerSeen | RegionCrossed
 
 _ADDRESS = re.compile(r"[0-9A-Fa-f]{2}(?:([:-]?)[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}\Z")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}\Z")
+_BEACON = re.compile(r"(?:(iBeacon|altBeacon):)?([0-9A-Fa-f-]{32,36})-([0-9]{1,5})-([0-9]{1,5})\Z")
+_EDDYSTONE = re.compile(r"eddy:([0-9a-f]{8})([0-9a-f]{2})\2?([0-9a-f]{10})-([0-9a-f]{12})\Z")
+
+BEACON_CHARACTERS_MIN = 36
+"""No beacon's id is shorter, so shorter ones need no look: 32 digits of a uuid, `-`, major, `-`, minor."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def scanner_id(text: str) -> ScannerId:
@@ -132,7 +151,7 @@ def device_id(text: str) -> DeviceId:
         return DeviceId(text.replace(":", "").replace("-", "").lower())
     if not is_safe_id(text):
         raise Nonsense("a device's id must be 1 to 128 characters without white space, '/', '+' or '#'")
-    return DeviceId(text)
+    return DeviceId(text) if len(text) < BEACON_CHARACTERS_MIN else _beacon_in(text)
 
 
 def is_address(text: str) -> bool:
@@ -140,13 +159,21 @@ def is_address(text: str) -> bool:
     return _ADDRESS.match(text) is not None
 
 
-def beacon_id(uuid: str, major: int, minor: int) -> DeviceId:
-    """The id of an iBeacon, or Nonsense if `uuid` is none."""
+def beacon_id(uuid: str, major: int, minor: int, kind: str = "iBeacon") -> DeviceId:
+    """The id of an iBeacon (or, by `kind`, an AltBeacon), or Nonsense if `uuid` is none."""
     if not _UUID.match(uuid):
         raise Nonsense("uuid must be 32 hex digits, with or without hyphens")
     digits = uuid.replace("-", "").lower()
     parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
-    return DeviceId(f"iBeacon:{'-'.join(parts)}-{major}-{minor}")
+    return DeviceId(f"{kind}:{'-'.join(parts)}-{major}-{minor}")
+
+
+def eddystone_id(namespace: str, instance: str) -> DeviceId:
+    """The id of an Eddystone-UID beacon from hex digits, or Nonsense."""
+    ident = f"eddy:{namespace}-{instance}".lower()
+    if not _EDDYSTONE.match(ident):
+        raise Nonsense("an Eddystone's namespace must be 20 hex digits, its instance 12")
+    return _beacon_in(ident)
 
 
 def claimed_age_ms(said_ms: float, at_ms: int) -> int:
@@ -154,6 +181,16 @@ def claimed_age_ms(said_ms: float, at_ms: int) -> int:
     if not CLOCK_SET_MS <= said_ms <= at_ms:
         return 0
     return at_ms - int(said_ms)
+
+
+def fresh_age_ms(said_ms: float, at_ms: int) -> int:
+    """The same for a sender that may keep its messages and has a clock set by a network: too old is Nonsense."""
+    age_ms = claimed_age_ms(said_ms, at_ms)
+    if age_ms > AGE_MAX_MS:
+        raise Nonsense(
+            f"said to be {age_ms // 1000} s old; after {AGE_MAX_MS // 1000} s it says nothing of now"
+        )
+    return age_ms
 
 
 def gateway_age_ms(said_ms: float, at_ms: int) -> int:
@@ -169,3 +206,35 @@ def online(payload: bytes) -> bool:
     if payload == b"offline":
         return False
     raise Nonsense("status must be 'online' or 'offline'")
+
+
+def each(rows: Iterable[R], read: Callable[[R], T | None]) -> list[T]:
+    """What `read` makes of the rows of one message; a row that it refuses costs only itself.
+
+    Gateways send hundreds of strangers' devices in one message: one odd neighbour must not blind a store. Only if
+    no row makes sense is the message refused, with the first reason.
+    """
+    made: list[T] = []
+    refused: Nonsense | None = None
+    for row in rows:
+        try:
+            one = read(row)
+        except Nonsense as error:
+            refused = refused or error
+            continue
+        if one is not None:
+            made.append(one)
+    if refused is not None and not made:
+        raise refused
+    return made
+
+
+def _beacon_in(text: str) -> DeviceId:
+    """A beacon's id in its one form: iBeacons named without their kind, and Eddystones as ESPresense names them."""
+    if (found := _BEACON.match(text)) and _UUID.match(found[2]):
+        major, minor = int(found[3]), int(found[4])
+        if major <= 0xFFFF and minor <= 0xFFFF:
+            return beacon_id(found[2], major, minor, found[1] or "iBeacon")
+    if text.startswith("eddy:") and (found := _EDDYSTONE.match(text.lower())):
+        return DeviceId(f"eddy:{found[1]}{found[2]}{found[3]}-{found[4]}")
+    return DeviceId(text)

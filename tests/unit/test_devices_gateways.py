@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from protocols.devices import ScannerSeen, Sighting, openmqttgateway, raddec, theengs
+from protocols.devices import RawWeight, ScannerSeen, Sighting, openmqttgateway, raddec, theengs
 from protocols.errors import Nonsense
 from protocols.ids import DeviceId, ScannerId
 
@@ -47,6 +47,58 @@ def test_a_message_without_an_id_is_of_the_address_in_its_topic() -> None:
 def test_a_sensors_values_are_no_sighting() -> None:
     payload = b'{"hum":"52.6","tempc":"19.2","tempf":"66.56"}'
     assert openmqttgateway.read("home/OMG_dairy/BTtoMQTT/4C33A6603C79", payload, AT) == ()
+
+
+@pytest.mark.parametrize(
+    ("raw", "device", "ref"),
+    [
+        (
+            {"servicedatauuid": "0xfeaa", "servicedata": "00e700112233445566778899aabbccddeeff0000"},
+            "eddy:00112233445566778899-aabbccddeeff",
+            -66.0,
+        ),
+        ({"servicedatauuid": "feaa", "servicedata": "30e70102030405060708"}, "eid:0102030405060708", -66.0),
+        (
+            {"manufacturerdata": "1801beac2f234454cf6d4a0fadf2f4911ba9ffa600010002c509"},
+            "altBeacon:2f234454-cf6d-4a0f-adf2-f4911ba9ffa6-1-2",
+            -59.0,
+        ),
+    ],
+)
+def test_a_beacon_that_the_gateway_does_not_know_is_read_out_of_its_raw_data(
+    raw: dict[str, str], device: str, ref: float
+) -> None:
+    payload = json.dumps({"id": "45:e1:74:12:6e:00", "rssi": -80, "txpower": 12} | raw).encode()
+    [seen] = openmqttgateway.read("home/OMG_dairy/BTtoMQTT/45E174126E00", payload, AT)
+    assert seen == Sighting(
+        ScannerId("OMG_dairy"), DeviceId(device), -80.0, AT, None, ref, 0, (DeviceId("45e174126e00"),)
+    )
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"servicedata": "fe00"},
+        {"servicedatauuid": "0xfeaa", "servicedata": "xyz"},
+        {"servicedatauuid": "what", "servicedata": "30e7"},
+        {"manufacturerdata": "0"},
+        {"manufacturerdata": "00" * 3500},
+    ],
+)
+def test_raw_data_that_is_nonsense_leaves_the_device_its_address(raw: dict[str, str]) -> None:
+    payload = json.dumps({"id": "45:e1:74:12:6e:00", "rssi": -80} | raw).encode()
+    assert theengs.read("theengs/till/BTtoMQTT/45E174126E00", payload, AT) == (
+        Sighting(ScannerId("till"), DeviceId("45e174126e00"), -80.0, AT),
+    )
+
+
+def test_a_scale_of_bthome_weighs_with_or_without_a_strength() -> None:
+    raw = {"id": "a4:c1:38:11:22:33", "servicedatauuid": "0xfcd2", "servicedata": "4006e803"}
+    weighed = RawWeight(ScannerId("a4c138112233"), 10_000, AT, 1000)
+    topic = "home/OMG_dairy/BTtoMQTT/A4C138112233"
+    assert openmqttgateway.read(topic, json.dumps(raw).encode(), AT) == (weighed,)
+    seen = Sighting(ScannerId("OMG_dairy"), DeviceId("a4c138112233"), -80.0, AT)
+    assert openmqttgateway.read(topic, json.dumps(raw | {"rssi": -80}).encode(), AT) == (seen, weighed)
 
 
 def test_last_will_and_state_tell_of_the_gateway() -> None:
@@ -100,6 +152,28 @@ def test_a_raddec_is_a_sighting_by_each_receiver(topic: str) -> None:
     )
 
 
+IBEACON = "421e55daba50e1fe1aff4c000215e2c56db5dffb48d2b060d0f5a71096e000000000c5"
+
+
+def test_a_transmitter_is_known_by_what_its_packets_name() -> None:
+    beacon = DeviceId("iBeacon:e2c56db5-dffb-48d2-b060-d0f5a71096e0-0-0")
+    packets = ["421655daba50e1fe0201050c097265656c79416374697665", IBEACON, "x", "42"]
+    [seen, _] = raddec.read("raddec/x", signature(packets=packets), AT)
+    also = (DeviceId("fee150bada55"),)
+    assert seen == Sighting(ScannerId("001bc50940810000"), beacon, -83.0, AT, None, -59.0, 250, also)
+
+
+def test_a_transmitter_without_an_address_has_no_advertisements() -> None:
+    [seen, _] = raddec.read("raddec/x", signature(transmitterIdType=7, packets=[IBEACON]), AT)
+    assert isinstance(seen, Sighting)
+    assert (seen.device, seen.also) == ("raddec:fee150bada55-7", ())
+
+
+def test_the_scale_of_a_transmitter_weighs_once_however_many_hear_it() -> None:
+    [_, _, weighed] = raddec.read("raddec/x", signature(packets=["420e55daba50e1fe0716d2fc4006e803"]), AT)
+    assert weighed == RawWeight(ScannerId("fee150bada55"), 10_000, AT, 1000)
+
+
 def test_another_type_of_identifier_is_another_device() -> None:
     [seen, _] = raddec.read("raddec/x", signature(transmitterIdType=7), AT)
     assert isinstance(seen, Sighting)
@@ -125,6 +199,8 @@ def test_a_gateways_clock_that_is_off_makes_no_age(stamp: float) -> None:
         {"rssiSignature": [{"receiverId": "", "rssi": -83}]},
         {"rssiSignature": [{"receiverId": "00", "rssi": 150}]},
         {"timestamp": "yesterday"},
+        {"packets": ["42"] * 65},
+        {"packets": 7},
     ],
 )
 def test_a_raddec_with_nonsense_in_it_is_refused(more: dict[str, object]) -> None:
