@@ -4,6 +4,9 @@ readings                  what a device can tell: Sighting, Located, Weight, Raw
 espresense                ESPresense nodes, today's payload and the older ones
 openmqttgateway theengs   two gateways on one object, which `bluetooth` reads
 raddec owntracks          reelyActive decodings / phones that range fixed beacons
+minew aruba cisco_spaces  gateways and access points that pass on raw advertisements, or what Cisco made of them
+mqtt_room                 Home Assistant's room trackers
+adverts bthome packets    raw advertisements: who they name, what they measure; and a message full of them
 pozyx impinj homie        tags that a positioning system places / RFID readers / Homie 5
 sparkplug                 Sparkplug B payloads; what they mean needs their births, which `edge.sparkplug` keeps
 endcap                    our own form for scales
@@ -19,10 +22,14 @@ from collections.abc import Callable
 
 from protocols import topics
 from protocols.devices import (
+    aruba,
+    cisco_spaces,
     endcap,
     espresense,
     homie,
     impinj,
+    minew,
+    mqtt_room,
     openmqttgateway,
     owntracks,
     pozyx,
@@ -67,6 +74,10 @@ SUBSCRIPTIONS: tuple[str, ...] = tuple(
             *theengs.SUBSCRIPTIONS,
             *raddec.SUBSCRIPTIONS,
             *owntracks.SUBSCRIPTIONS,
+            *minew.SUBSCRIPTIONS,
+            *mqtt_room.SUBSCRIPTIONS,
+            *aruba.SUBSCRIPTIONS,
+            *cisco_spaces.SUBSCRIPTIONS,
             *pozyx.SUBSCRIPTIONS,
             *impinj.SUBSCRIPTIONS,
             *homie.SUBSCRIPTIONS,
@@ -89,6 +100,10 @@ _BY_FIRST_LEVEL: dict[str, tuple[str, Read]] = {
     "paretoanywhere": ("raddec", raddec.read),
     "owntracks": ("owntracks", owntracks.read),
     "endcap": ("endcap", endcap.read),
+    "gw": ("minew", minew.read),
+    "room_presence": ("mqtt_room", mqtt_room.read),
+    "aruba": ("aruba", aruba.read),
+    "cisco-spaces": ("cisco_spaces", cisco_spaces.read),
     "tags": ("pozyx", pozyx.read),
     "pozyx": ("pozyx", pozyx.read),
     "impinj": ("impinj", impinj.read),
@@ -114,13 +129,15 @@ def read(topic: str, payload: bytes, at_ms: int) -> tuple[Reading, ...]:
 
 
 def grams_of(raw: RawWeight, place: ShelfPlace) -> int:
-    """What a load cell's counts weigh by its shelf's calibration. Raises Nonsense if there is none."""
-    if place.counts_per_kg == 0:
+    """What a load cell's counts weigh by its shelf's calibration, or by what it says itself; Nonsense without."""
+    counts_per_kg = place.counts_per_kg or raw.counts_per_kg
+    if counts_per_kg == 0:
         raise Nonsense(f"the load cell at '{raw.scanner}' has no counts_per_kg in floor.yaml")
-    return round((raw.counts - place.zero_counts) * 1000 / place.counts_per_kg)
+    return round((raw.counts - place.zero_counts) * 1000 / counts_per_kg)
 
 
 def _chosen(topic: str) -> tuple[str, Read]:
     if topic.startswith(_THEENGS_HOME):
         return _BY_FIRST_LEVEL["theengs"]
-    return _BY_FIRST_LEVEL.get(topic.partition("/")[0], ("", _unread))
+    # Minew's topics begin with a slash, so their first level is empty.
+    return _BY_FIRST_LEVEL.get(topic.removeprefix("/").partition("/")[0], ("", _unread))
