@@ -14,7 +14,7 @@ from edge.db import StoreDb, open_db
 from edge.door import StoreDoor
 from edge.engine import Engine, EngineLimits
 from edge.hearing import Hearing
-from edge.links import MqttLink, MqttOptions, Will
+from edge.links import Incoming, MqttLink, MqttOptions, Will
 from edge.links.kafka import KafkaLine
 from edge.links.mqtt import Mqtt5Link
 from edge.links.mqtt311 import Mqtt311Link
@@ -83,7 +83,7 @@ def build(settings: Settings) -> Store:
     roster = Roster(secret, db.roster())
     # What anybody may look at.
     now, channels, measures = Now(), Channels(), Measures(CollectorRegistry())
-    outward = StoreOutward(store, now, clock, channels, measures)
+    outward = StoreOutward(store, now, clock, channels, measures, settings.publish)
     # Where entities live.
     floor = floor_cells(settings.cells.floor_cells, os.cpu_count() or 1)
     cells = CellHouse(floor, settings.cells, settings.store.data)
@@ -102,10 +102,22 @@ def build(settings: Settings) -> Store:
         account_cell=ACCOUNT_CELL,
     )
     # The wire: telemetry and everything outward on one session, money on another that the broker keeps.
-    hearing = Hearing(engine, roster, clock, lambda: now.facts, secret)
-    telemetry_link = _link(
-        settings, "telemetry", hearing.arrived, outward.link_state, devices.subscriptions(store)
+    hearing = Hearing(
+        engine,
+        roster,
+        clock,
+        lambda: now.facts,
+        lambda topic, body: telemetry_link.publish(topic, body),
     )
+    dashboards = outward.dashboards
+    dashboards.ears, dashboards.passers = hearing, hearing.passers_by_zone
+
+    def arrived(message: Incoming) -> None:
+        if not dashboards.arrived(message):
+            hearing.arrived(message)
+
+    filters = (*devices.subscriptions(store), *dashboards.subscriptions())
+    telemetry_link = _link(settings, "telemetry", arrived, outward.link_state, filters)
     outward.link = telemetry_link
     money = MoneyWire(store)
     money_link = _link(settings, "money", money.arrived, None, (topics.till_request(store, "+"),))
@@ -129,6 +141,7 @@ def build(settings: Settings) -> Store:
         sync.up if sync else None,
     )
     door.demo_link = telemetry_link
+    hearing.survey = door.survey_desk.heard
     money.door, money.link = door, money_link
     return Store(
         settings,

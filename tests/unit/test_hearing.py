@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.facts import Facts
+from actors.presence.identity import Irk, cipher, random_hash
 from edge import hearing as hearings
 from edge.hearing import Hearing
 from edge.inbox import Work
@@ -21,12 +20,14 @@ from edge.links import Incoming
 from edge.ports import Enrolled
 from edge.roster import Roster, token_of
 from protocols.cells import Heard, Weighed
+from protocols.devices.sparkplug import rebirth
 from protocols.facts import Scanner, ShelfPlace, Zone
 from protocols.ids import Key, Sku, ZoneId
 from protocols.inputs import Cause, ZoneEntered, ZoneLeft
 from sim.swarm.faults import FaultPlan, Faults
 from sim.swarm.store import Life
 from sim.virtual import VirtualLoop
+from tests.edge_nodes import INT32, EdgeNode, metric
 from tests.unit.playbook import facts_of
 
 SALT = b"salt of the store"
@@ -36,6 +37,7 @@ ROWS = [
     Enrolled(token_of(SALT, "aabbccddee01"), "ana", "A-ana", member=True),
     Enrolled(token_of(SALT, BEACON), "ben", "A-ben", member=True),
     Enrolled(token_of(SALT, "owntracks:ana:phone"), "ana", "A-ana", member=True),
+    Enrolled(token_of(SALT, "pozyx:7"), "ana", "A-ana", member=True),
 ]
 
 
@@ -44,7 +46,12 @@ class Door:
 
     def __init__(self, life: Life, facts: Facts) -> None:
         self.life = life
-        self.hearing = Hearing(life.engine, Roster(SALT, ROWS), life.clock, lambda: facts, SALT)
+        self.published: list[tuple[str, bytes]] = []
+        self.roster = Roster(SALT, ROWS)
+        self.hearing = Hearing(life.engine, self.roster, life.clock, lambda: facts, self.publish)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        self.published.append((topic, payload))
 
     def take(self, topic: str, body: object, *, retained: bool = False) -> None:
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -67,7 +74,7 @@ def door(tmp_path: Path) -> Iterator[Door]:
     life = Life(tmp_path, VirtualLoop(), Faults(FaultPlan()))
     facts = facts_of(
         zone={"dairy": Zone("Dairy"), "tills": Zone("The tills")},
-        scanner={"north": Scanner(ZoneId("dairy"))},
+        scanner={"north": Scanner(ZoneId("dairy")), "south": Scanner(ZoneId("tills"))},
         shelf={
             "milk": shelf("milk"),
             "raw": shelf("eggs", scale="cell-1", zero_counts=100, counts_per_kg=500),
@@ -147,30 +154,112 @@ def test_a_stranger_is_a_number_and_makes_no_turn(door: Door) -> None:
     assert door.hearing.passers() == 2
 
 
-def test_strangers_are_kept_under_a_salt_of_the_day_so_that_nobody_is_followed(door: Door) -> None:
-    loop = door.life.clock._loop
-    door.take("espresense/devices/ffffffffff01/north", {"rssi": -61})
-    (today,) = door.hearing._passers
-    day = door.life.clock.local(door.life.clock.now_ms()).day.encode()
-    assert today == hmac.new(SALT + day, b"ffffffffff01", hashlib.sha256).digest()[:8]
-    assert b"ffffffffff01" not in repr(door.hearing._passers).encode()
-    loop.now_s += 24 * 3_600  # type: ignore[attr-defined]
-    door.take("espresense/devices/ffffffffff01/north", {"rssi": -61})
-    assert len(set(door.hearing._passers) - {today}) == 1
+def test_a_stranger_is_in_the_zone_of_the_scanner_that_hears_it_best_and_counts_once(door: Door) -> None:
+    for scanner, rssi in (("north", -80), ("south", -60), ("north", -78), ("gateway-of-nobody", -90)):
+        door.take(f"espresense/devices/ffffffffff01/{scanner}", {"rssi": rssi})
+    door.take("espresense/devices/ffffffffff02/gateway-of-nobody", {"rssi": -50})
+    assert door.hearing.passers() == 2
+    assert door.hearing.passers_by_zone() == {"tills": 1}
 
 
-def test_a_stranger_who_is_not_heard_for_a_minute_is_not_counted_any_more(door: Door) -> None:
-    door.take("espresense/devices/ffffffffff01/north", {"rssi": -61})
-    door.life.clock._loop.now_s += 61  # type: ignore[attr-defined]
+def test_a_stranger_whom_gateways_call_by_several_names_is_one(door: Door) -> None:
+    door.take("espresense/devices/apple:1005:9-26/north", {"rssi": -60, "mac": "ffffffffff01"})
+    door.take("home/north/BTtoMQTT/FFFFFFFFFF01", {"id": "FF:FF:FF:FF:FF:01", "rssi": -60})
+    assert door.hearing.passers() == 1
+    assert door.hearing.passers_by_zone() == {"dairy": 1}
+
+
+# --- devices that change their ids
+
+
+def private(random: int) -> str:
+    """An address of Zoe's phone."""
+    prand = (0x400000 | random).to_bytes(3, "big")
+    return (prand + random_hash(cipher(b"z" * 16), prand)).hex()
+
+
+def enrol_zoe(door: Door, *consent: str) -> None:
+    zoe = Enrolled(b"", "zoe", "A-zoe", member=True, consent=consent)
+    door.roster.add([door.roster.keyed(zoe, Irk(b"z" * 16))])
+
+
+def test_a_phone_is_its_owners_under_each_of_its_addresses_and_a_stranger_to_nobody(door: Door) -> None:
+    enrol_zoe(door, "location")
+    for random in range(3):
+        door.take(f"espresense/devices/{private(random)}/north", {"rssi": -61})
+        assert [one.key for one in door.waits().heard] == ["shopper:zoe"]
     assert door.hearing.passers() == 0
-    assert door.hearing._passers == {}
 
 
-def test_strangers_are_counted_up_to_a_limit(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hearings, "PASSERS_MAX", 5)
-    for number in range(20):
-        door.take(f"espresense/devices/ffffffffff{number:02}/north", {"rssi": -61})
-    assert door.hearing.passers() == 5
+def test_a_phone_whose_owner_says_no_is_a_stranger_from_the_next_sighting_on(door: Door) -> None:
+    enrol_zoe(door, "offers", "location")
+    door.take(f"espresense/devices/{private(1)}/north", {"rssi": -61})
+    assert door.waits()
+    enrol_zoe(door, "offers")
+    for told in (private(1), private(2), f"irk:{(b'z' * 16).hex()}"):
+        door.take(f"espresense/devices/{told}/north", {"rssi": -61, "mac": private(2)})
+    assert not door.waits()
+    assert door.hearing.passers() == 2  # private(1), which is remembered a minute, and private(2)
+
+
+def test_tags_on_goods_are_no_strangers(door: Door) -> None:
+    event = {"antennaPort": 1, "peakRssiCdbm": -6000}
+    door.take("impinj/north/events", {"tagInventoryEvent": {"epcHex": "30AB", "tidHex": "E280", **event}})
+    door.take("impinj/north/events", {"tagInventoryEvent": {"tidHex": "E280", **event}})
+    assert door.hearing.passers() == 0
+    assert set(door.hearing.scanners) == {"north-1"}
+
+
+# --- places that a source works out itself
+
+
+def tag(number: int) -> list[dict[str, Any]]:
+    place = {"coordinates": {"x": 2_500, "y": 1_250, "z": 900}}
+    return [{"version": "2.0", "tagId": str(number), "success": True, "data": place}]
+
+
+def test_a_place_of_an_enrolled_tag_waits_for_its_subjects_cell(door: Door) -> None:
+    door.take("tags", tag(7))
+    now_us = door.now_us()
+    assert door.waits().heard == [
+        Heard(Key("shopper:ana"), "pozyx", 0.0, now_us // 1_000, now_us, (2.5, 1.25, 0.3))
+    ]
+    assert (door.hearing.sightings, set(door.hearing.scanners)) == (1, {"pozyx"})
+
+
+def test_a_tag_that_nobody_enrolled_is_a_number_wherever_it_is_placed(door: Door) -> None:
+    door.take("tags", tag(8))
+    assert not door.waits()
+    assert door.hearing.passers() == 1
+
+
+# --- Sparkplug nodes
+
+
+def test_a_node_whose_birth_was_missed_is_asked_for_it_and_then_heard(door: Door) -> None:
+    node = EdgeNode()
+    strength = metric("rssi/aabbccddee01", -60, INT32, alias=5)
+    node.birth(strength)
+    door.take(*node.data(metric(alias=5, int_value=2**32 - 71)))
+    assert not door.waits()
+    assert door.published == [("spBv1.0/shop/NCMD/gw-1", rebirth(door.now_us() // 1_000))]
+    assert dict(door.hearing.refused) == {("sparkplug", "birth_missed"): 1}
+    door.take(*node.birth(strength))
+    door.take(*node.data(metric(alias=5, int_value=2**32 - 71)))
+    assert [(one.key, one.scanner, one.rssi_dbm) for one in door.waits().heard] == [
+        ("shopper:ana", "gw-1", -71.0)
+    ]
+    door.take(*node.death())
+    assert door.hearing.silent == {"gw-1"}
+
+
+def test_a_retained_birth_is_an_old_one_and_is_not_taken(door: Door) -> None:
+    node = EdgeNode()
+    topic, payload = node.birth(metric("weight_g/milk", 4_000, INT32, alias=1))
+    door.take(topic, payload, retained=True)
+    door.take(*node.data(metric(alias=1, int_value=4_000)))
+    assert not door.waits()
+    assert len(door.published) == 1
 
 
 # --- scales
@@ -264,6 +353,13 @@ def test_a_full_lane_refuses_a_crossing_and_counts_it(door: Door) -> None:
          ("owntracks", "nonsense")),
         ("endcap/v1/sim/in/shelf/milk/weight", b'{"grams": 1e12}', ("endcap", "nonsense")),
         ("endcap/v1/sim/in/shelf/milk/nothing", b'{"grams": 1}', ("endcap", "nonsense")),
+        ("tags", b'[{"tagId": "a b", "success": true, "data": {"coordinates": {"x": 1, "y": 1}}}]',
+         ("pozyx", "nonsense")),
+        ("impinj/north/events", b'{"tagInventoryEvent": {"epcHex": "3"}}', ("impinj", "nonsense")),
+        ("homie/5/north/aabbccddee01/rssi", b"loud", ("homie", "nonsense")),
+        ("spBv1.0/shop/NDATA/gw-1", b"\xff", ("sparkplug", "nonsense")),
+        ("spBv1.0/STATE/scada", b"ONLINE", ("sparkplug", "nonsense")),
+        ("spBv1.0/shop/NDATA/gw-1", bytes(300_000), ("sparkplug", "too_large")),
         ("somewhere/else", b"{}", ("unknown", "nonsense")),
         ("", b"", ("unknown", "nonsense")),
     ],
@@ -279,7 +375,8 @@ def test_nonsense_is_counted_by_format_and_reason_and_changes_nothing(
 
 _LEVELS = st.sampled_from(
     ["espresense", "devices", "rooms", "home", "theengs", "BTtoMQTT", "raddec", "owntracks", "event", "beacon",
-     "endcap", "v1", "in", "shelf", "milk", "weight", "raw_weight", "status", "LWT", "aabbccddee01", "north"]
+     "endcap", "v1", "in", "shelf", "milk", "weight", "raw_weight", "status", "LWT", "aabbccddee01", "north",
+     "spBv1.0", "NDATA", "homie", "5", "$state", "tags", "impinj", "events"]
 ) | st.text(max_size=6)  # fmt: skip
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=8),
