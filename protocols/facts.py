@@ -198,8 +198,8 @@ class Radio(msgspec.Struct, frozen=True):
     """The radio map's frame: cells of `cell_m`, `columns` × `rows`, the first one at the plan's origin.
 
     `source` says what it was made from, `points` from how many places. `reading_sd_db` is the scatter of readings at
-    one spot, `near_sd_db` that of the level from one step to the next, `map_sd_db` how wrong the map is over some
-    metres. `digest` covers everything that it was made from.
+    one spot, `near_sd_db` that of the level from one step to the next, `map_sd_db` how much of the map's error over
+    some metres is learned on the way. `digest` covers everything that it was made from.
     """
 
     cell_m: float

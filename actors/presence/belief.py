@@ -283,7 +283,9 @@ class Beliefs:
         gain = held_var / total[:, None]
         self.b[slots, :, scanners] = held + gain * robust[:, None]
         self.b_var[slots, :, scanners] = held_var * (1 - gain)
-        return off * off / total, dbm - mean
+        miss = dbm - mean
+        usual = self._error_var.sum() + self.scatter.reading**2 + wider + np.maximum(variance, 0.0)
+        return miss * miss / usual, miss
 
     # --- looking
 

@@ -48,8 +48,12 @@ ACQUIRE_READINGS, ACQUIRE_MS = 3, 3_000
 STALE_MS = 20_000
 """A belief not fed for so long is begun anew: by then a shopper can be anywhere that the window shows."""
 
-LOST_AT, LOST_GAIN = 4.0, 0.2
-"""Readings that miss by more than twice their scatter, burst after burst: the subject is elsewhere, and placed anew."""
+LOST_AT, LOST_GAIN, MISS_MAX = 2.0, 0.15, 16.0
+"""Squared misses average 1 where the belief is right, and 1.8 at the worst on recorded walks; one that is on the wrong
+side of the floor soon reaches 3. Above this the subject is placed anew. A miss counts as `MISS_MAX` at most."""
+
+RECENT_GAIN = 0.3
+"""How quickly what a scanner usually hears of a subject follows its last reading."""
 
 UNSURE_MS = 1_000
 """How long no zone may be likely before the subject's zone is said to be unknown."""
@@ -68,7 +72,7 @@ class _Track(Subject):
     """One subject: its slot among the beliefs, the burst that is under way, and what it was heard with before."""
 
     __slots__ = (
-        "begun", "believed_ms", "burst", "decided", "last_ms", "lost", "raw", "slot", "unsure_ms", "usual",
+        "begun", "believed_ms", "burst", "decided", "last_ms", "lost", "raw", "recent", "slot", "unsure_ms", "usual",
     )  # fmt: skip
 
     def __init__(self, key: Key, zone: ZoneId, quiet_ms: int, now_ms: int) -> None:
@@ -79,6 +83,7 @@ class _Track(Subject):
         self.begun = False
         self.believed_ms = self.last_ms = now_ms
         self.lost = 1.0
+        self.recent: dict[int, tuple[float, int]] = {}  # by scanner: usual dBm, and when it was last heard
         self.raw: dict[int, Unsmoothed] = {}
         self.unsure_ms = -1
         self.usual = 1.0
@@ -217,14 +222,17 @@ class Mapped:
         for number in range(max((len(track.burst) for track in ended), default=0)):
             learning = [track for track in ended if len(track.burst) > number]
             slots = np.array([track.slot for track in learning])
-            scanner, dbm, wider = (
+            scanners, dbm, wider = (
                 np.array(one) for one in zip(*(t.burst[number] for t in learning), strict=True)
             )
-            surprise, off_db = self._beliefs.learn(slots, scanner, dbm, wider)
-            for track, one, off, at in zip(learning, surprise, off_db, scanner, strict=True):
-                track.lost += LOST_GAIN / len(track.burst) * (float(one) - track.lost)
+            surprise, off_db = self._beliefs.learn(slots, scanners, dbm, wider)
+            for track, one, off, at in zip(learning, surprise, off_db, scanners, strict=True):
+                track.lost += LOST_GAIN / len(track.burst) * (min(float(one), MISS_MAX) - track.lost)
                 self.health.read(int(at), float(off))
         for track in ended:
+            for scanner, reading, _ in track.burst:
+                usual, _ = track.recent.get(scanner, (reading, 0))
+                track.recent[scanner] = (usual + RECENT_GAIN * (reading - usual), track.last_ms)
             level = self._expected(track)
             self.health.burst({one for one, _, _ in track.burst}, level, track.last_ms)
 
@@ -233,8 +241,10 @@ class Mapped:
         walking = []
         for track in tracks:
             idle_ms = at_ms[track] - track.believed_ms
-            if track.begun and (idle_ms > STALE_MS or track.lost > LOST_AT):
+            if track.begun and idle_ms > STALE_MS:
                 track.begun, track.lost, track.burst = False, 1.0, []
+            if track.begun and track.lost > LOST_AT:
+                self._place_anew(track)
             if track.begun:
                 walking.append(track)
                 track.burst = []
@@ -307,6 +317,17 @@ class Mapped:
         scanner, dbm, _ = (np.array(one) for one in zip(*track.burst, strict=True))
         self._beliefs.place(track.slot, scanner, dbm)
         track.begun = True
+
+    def _place_anew(self, track: _Track) -> None:
+        """Begins a lost subject's belief again, from what its scanners usually hear of it these seconds."""
+        fresh = {
+            scanner: dbm
+            for scanner, (dbm, at_ms) in track.recent.items()
+            if track.last_ms - at_ms <= ACQUIRE_MS
+        }
+        track.lost = 1.0
+        if len(fresh) >= ACQUIRE_READINGS:
+            self._beliefs.place(track.slot, np.array(list(fresh)), np.array(list(fresh.values())))
 
     def _stand(self, track: _Track, placed: tuple[float, float, float]) -> None:
         """A place that a positioning system worked out; the first one places the subject."""

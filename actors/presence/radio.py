@@ -40,6 +40,13 @@ UNHEARD_DBM, UNHEARD_SD_DB = -97.0, 6.0
 UNSURVEYED_SD_DB = 4.5
 """How wrong path loss alone is, over some metres: the spread of shadowing indoors, 3 to 6 dB in print."""
 
+UNLEARNED_SD_DB = 0.5
+"""Without a survey a scanner's slow error is not learned on the way: that would explain a wrong place just as well as
+the right one, and such beliefs lock on to a far corner."""
+
+PLAN_EXPONENT = 2.7
+"""Path loss among shelves, where nobody measured: what ESPresense takes by default, and mid-way of those in print."""
+
 OFFSET_SD_DB = 4.0
 """How far apart receivers, and the powers of scanners' own beacons, are from model to model."""
 
@@ -98,7 +105,7 @@ def fit(
         points=len(points),
         digest=digest,
         near_sd_db=round(fields.near_sd_db, 3),
-        map_sd_db=round(sqrt(float(np.mean(np.square(doubts)))) if doubts else UNSURVEYED_SD_DB, 3),
+        map_sd_db=round(sqrt(float(np.mean(np.square(doubts)))), 3) if surveyed else UNLEARNED_SD_DB,
     )
     return radio, signals
 
@@ -191,9 +198,9 @@ def _levels(
 
 
 def _path_loss(scanner: Scanner, cells: Doubles) -> Doubles:
-    """A - 10 n log10(d), with the priors' means."""
+    """A - 10 n log10(d), as nobody measured it."""
     far = distances(cells, np.array((scanner.x, scanner.y, scanner.z)))
-    mean: Doubles = PRIOR_DB[0] - 10 * PRIOR_EXPONENT[0] * np.log10(far)
+    mean: Doubles = PRIOR_DB[0] - 10 * PLAN_EXPONENT * np.log10(far)
     return mean
 
 
