@@ -20,11 +20,13 @@ from edge.clock import WallClock
 from edge.ports import DiskFull, Group
 from edge.runtime import Runtime, _stamp
 from edge.settings import CellSettings, Settings, StoreSettings
+from edge.tellers import SyncMail
 from protocols import topics
-from protocols.api import ConsentRequest
-from protocols.errors import NotNow
+from protocols.api import ConsentRequest, EnrolRequest
+from protocols.errors import Nonsense, NotNow
 from protocols.ids import key
 from protocols.inputs import ConsentChanged, VisitEnded
+from protocols.mail import Envelope, MemberMailed
 from tests.unit.recorded_link import RecordedLink
 
 GROCERY = Path(__file__).parents[2] / "sim" / "grocery"
@@ -283,3 +285,96 @@ async def test_whatever_the_last_turns_changed_is_said_again_after_a_start(begin
     crowd = life.link.shows(topics.occupancy("014", "coffee"))
     assert (crowd["shoppers"], crowd["cause"]["operation"]) == (1, "start")
     assert set(life.store.now.screens) == {"screen-1", "screen-2", "screen-3"}
+
+
+# --- devices that change their ids
+
+IRK = "ec0234a357c8ad05341010a60a397d9b"
+PRIVATE = "7081940dfbaa"
+"""An address that this key makes: the sample of the Core specification."""
+KEYED = f"  A-9: {{name: Zed, subject: zed, consent: [offers, location], keys: [{{irk: {IRK}}}]}}\n"
+
+
+def of_keys(life: Begun) -> list[tuple[str, bool]]:
+    """Whose keys the database holds, and whether the roster would find them by one."""
+    held = {row.subject for row in life.store.db.roster() if row.key is not None}
+    found = life.store.roster.heard(PRIVATE, (), life.store.clock.now_ms())
+    return [(subject, found is not None and found.subject == subject) for subject in sorted(held)]
+
+
+async def allow(life: Begun, account: str, operation: str, *consent: str) -> None:
+    ask = ConsentRequest(operation, consent)
+    await life.store.door.ask(key("account", account), ConsentChanged(consent), operation, ask)
+
+
+async def test_a_key_in_the_files_finds_its_owner_and_is_erased_when_they_say_no(begin: Begin) -> None:
+    life = await begin()
+    edit(life.store.settings.store.books, "members.yaml", "accounts:\n", "accounts:\n" + KEYED)
+    await life.runtime._look_at_books()
+    await life.runtime._first_turns()
+    life.hear(PRIVATE, "coffee")
+    await life.until(lambda: key("shopper", "zed") in life.store.now.shoppers, "zed came")
+    assert of_keys(life) == [("zed", True)]
+    await life.end()
+    life = await begin()
+    assert of_keys(life) == [("zed", True)]  # it is there again, from the database
+    await allow(life, "A-9", "c1", "offers")
+    assert of_keys(life) == []
+    assert life.store.roster.heard(PRIVATE, (), life.store.clock.now_ms()) is None
+    # Neither the file nor a restart brings it back while they say so.
+    books = life.store.settings.store.books
+    edit(books, "members.yaml", "name: Zed", "name: Zoe")
+    await life.runtime._look_at_books()
+    assert of_keys(life) == []
+    await life.end()
+    life = await begin()
+    assert of_keys(life) == []
+    row = life.store.roster.resolve("A-9")
+    assert row is not None
+    assert (row.name, row.consent) == ("Zoe", ("offers",))
+    # Who says yes again enrols again: here by the file, which somebody must have touched.
+    await allow(life, "A-9", "c2", "offers", "location")
+    assert of_keys(life) == []
+    edit(books, "members.yaml", "name: Zoe", "name: Zed")
+    await life.runtime._look_at_books()
+    assert of_keys(life) == [("zed", True)]
+
+
+async def test_an_enrolment_with_a_key_finds_a_visitor_at_once_and_its_repeat_changes_nothing(
+    begin: Begin,
+) -> None:
+    life = await begin()
+    asked = EnrolRequest("ana", "A-1001", irk=IRK)
+    for _ in range(2):
+        await life.store.door.enrol("another-phone", asked)
+        assert of_keys(life) == [("ana", True)]
+    with pytest.raises(Nonsense, match="allows `location`"):
+        await life.store.door.enrol(
+            "a-watch", EnrolRequest("wim", "A-1002", consent=("offers",), irk="0" * 32)
+        )
+    assert of_keys(life) == [("ana", True)]
+
+
+async def test_a_key_that_another_secret_wrapped_finds_nobody_and_the_store_opens(begin: Begin) -> None:
+    life = await begin()
+    await life.store.door.enrol("another-phone", EnrolRequest("ana", "A-1001", irk=IRK))
+    await life.end()
+    (Path(life.store.settings.store.data) / "roster.key").write_bytes(b"k" * 32)
+    life = await begin()
+    assert life.store.roster.unreadable == 1
+    assert life.store.roster.heard(PRIVATE, (), life.store.clock.now_ms()) is None
+
+
+async def test_head_office_that_knows_of_a_no_takes_the_key_too_though_it_knows_nothing_of_the_device(
+    begin: Begin,
+) -> None:
+    life = await begin()
+    store = life.store
+    await store.door.enrol("another-phone", EnrolRequest("ana", "A-1001", irk=IRK))
+    mail = SyncMail(store.engine, store.db, store.clock, store.roster)
+    said = MemberMailed("A-1001", "Ana", "gold", ("offers",), (), cards=("2900000001001",))
+    await mail.apply(Envelope(1, said))
+    assert of_keys(life) == []
+    consents = {row.consent for row in store.db.roster() if row.account == "A-1001"}
+    assert consents == {("offers",)}  # the phones that head office did not name follow
+    assert {row.consent for row in store.roster.rows_of("A-1001")} == consents
