@@ -62,8 +62,7 @@ def radio_knows(
     method = floor.presence.method
     if method == "nearest" or (method == "auto" and not points) or not floor.scanners:
         return ()
-    made_from = (floor.plan, sorted(floor.scanners.items()), floor.presence, points)
-    digest = hashlib.blake2b(_VERSION + to_json(made_from), digest_size=16).hexdigest()
+    digest = _digest(floor, points)
     if digest == held:
         return None
     from actors.presence.radio import fit  # brings numpy, which a store without a map does without
@@ -75,3 +74,19 @@ def radio_knows(
         return ()
     maps = [Know("signal", name, to_json(signal)) for name, signal in sorted(signals.items())]
     return (Know("radio", ONLY, to_json(radio)), *maps)
+
+
+def _digest(floor: Floor, points: Sequence[SurveyPoint]) -> str:
+    """Of everything that the map is made from. Counts go as pairs: JSON in a fixed order has no whole numbers as keys."""
+    surveyed = [
+        (
+            one.x,
+            one.y,
+            one.z,
+            one.by,
+            [(name, sorted(counts.items())) for name, counts in sorted(one.heard.items())],
+        )
+        for one in points
+    ]
+    made_from = (floor.plan, sorted(floor.scanners.items()), floor.presence, surveyed)
+    return hashlib.blake2b(_VERSION + to_json(made_from), digest_size=16).hexdigest()

@@ -165,6 +165,7 @@ class House:
 
     def _open_store(self, console: Console) -> Iterator[None]:
         bootstrap = self.kafka.start()
+        demo_files.write_books(self.places, self.demo.seed)
         demo_files.write_store(self.places, bootstrap, ray=self.demo.ray)
         while not self.broker_open:
             yield

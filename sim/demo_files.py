@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +15,15 @@ import sim
 STORE = "014"
 NAME = "Harbour Street"
 
+SURVEY_FILE = "survey.csv"
+
 BOOKS = Path(sim.__file__).resolve().parent / "grocery"
 """The example store's own files, in the package."""
 
 LOGS = ("log", "broker/broker.log")
 """What tells of one run."""
 
-KEPT = (*LOGS, "store", "broker", "office.db", "office.db-wal", "office.db-shm", "chain.key")
+KEPT = (*LOGS, "books", "store", "broker", "office.db", "office.db-wal", "office.db-shm", "chain.key")
 """Everything that outlives a run. Settings are written anew each time."""
 
 KAFKA_PARTITIONS = 4
@@ -43,6 +46,11 @@ class Places:
     def url(self) -> str:
         """The store's pages."""
         return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def books(self) -> Path:
+        """The store's own files: a copy, which the floor editor and the survey may change."""
+        return self.folder / "books"
 
     @property
     def store_toml(self) -> Path:
@@ -79,6 +87,20 @@ class Places:
         return self.folder / "log" / f"{name}.log"
 
 
+def write_books(places: Places, seed: int) -> None:
+    """The example store's files and a survey of its floor, unless an earlier run left some."""
+    if places.books.exists():
+        return
+    from sim.floor import read_shop  # only a first run needs it, and it takes a while to import
+    from sim.surveyed import survey_file
+
+    draft = places.books.with_suffix(".new")
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(BOOKS, draft)
+    (draft / SURVEY_FILE).write_bytes(survey_file(read_shop(BOOKS).floor, seed))
+    draft.rename(places.books)
+
+
 def write_store(places: Places, bootstrap: str, *, ray: bool) -> None:
     """Settings of the store, and its chain key if there is none yet."""
     if not places.key.exists():
@@ -87,7 +109,7 @@ def write_store(places: Places, bootstrap: str, *, ray: bool) -> None:
     _write(
         places.store_toml,
         {
-            "store": {"id": STORE, "name": NAME, "books": str(BOOKS), "data": "store"},
+            "store": {"id": STORE, "name": NAME, "books": str(places.books), "data": "store"},
             "http": {"port": places.http_port, "demo": True},
             "mqtt": {"port": places.mqtt_port, "version": places.mqtt_version},
             "kafka": {"bootstrap": bootstrap, "key_file": str(places.key)},
@@ -125,7 +147,7 @@ def write_members(places: Places) -> None:
             "points": one.points or 0,
             "stores": [STORE],
         }
-        for one in read_books(BOOKS).members
+        for one in read_books(places.books).members
         if one.member
     ]
     places.members_json.write_bytes(msgspec.json.format(msgspec.json.encode(members), indent=1))
@@ -135,7 +157,7 @@ def write_world(places: Places, people: int, seed: int) -> None:
     """Settings of the people and things: what `sim.world.WorldSettings` reads."""
     world = {
         "store": STORE,
-        "books": str(BOOKS),
+        "books": str(places.books),
         "mqtt_port": places.mqtt_port,
         "http_port": places.http_port,
         "people": people,
