@@ -77,7 +77,7 @@ def radio_knows(
 
 
 def _digest(floor: Floor, points: Sequence[SurveyPoint]) -> str:
-    """Of everything that the map is made from. Counts go as pairs: JSON in a fixed order has no whole numbers as keys."""
+    """Of everything that the map is made from. Counts go as pairs: JSON in a fixed order takes no numbers as keys."""
     surveyed = [
         (
             one.x,
