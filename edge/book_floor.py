@@ -24,6 +24,7 @@ from protocols.ids import UNKNOWN_ZONE, CreativeId, Sku, ZoneId
 FLOOR_FILE = "floor.yaml"
 SIDE_MAX_M = 1_000.0
 MARGIN_MAX_M = 5.0
+CELL_LEAST_M = 0.25
 SMOOTHING_MAX_S = 120.0
 PLACES_MAX = 2_000
 POINTS_MAX = 500
@@ -119,7 +120,7 @@ def _presence(reading: Reading, node: Node | None) -> PresenceSettings:
     limits = {
         "enter_p": (0.5, 0.99),
         "leave_p": (0.05, 0.95),
-        "cell_m": (0.25, 2.0),
+        "cell_m": (0.0, 2.0),
         "carried_z_m": (0.0, 2.5),
         "beacon_sd_db": (0.0, 20.0),
         "window_s": (0.1, 60.0),
@@ -141,6 +142,9 @@ def _presence(reading: Reading, node: Node | None) -> PresenceSettings:
         reading.tell(
             table, "visit_silence_s is shorter than zone_silence_s: a visit would end inside its zone"
         )
+    if 0 < read["cell_m"] < CELL_LEAST_M:
+        where = table.entries["cell_m"]
+        reading.tell(where, f"cell_m must be {CELL_LEAST_M:g} to 2, or 0 to have it chosen by the floor")
     if read["leave_p"] >= read["enter_p"]:
         reading.tell(
             table,

@@ -25,6 +25,7 @@ from actors.campaigns.reading import Reading
 from actors.campaigns.text import TEXT_BYTES_MAX, Mark, Refused, parse
 from edge.book_floor import FLOOR_FILE, Floor, read_floor
 from edge.book_members import MEMBERS_FILE
+from edge.book_radio import survey_of
 from edge.books import PRODUCTS_FILE, BooksWrong, read_books
 from edge.floor_picture import PICTURE_BYTES_MAX, TYPES, examined, is_picture_name
 from edge.floor_text import comments_below, floor_text, lead_of, places
@@ -125,7 +126,10 @@ class FloorFile:
     # --- judging
 
     def _problems(self, text: str) -> tuple[FloorProblem, ...]:
-        """Everything that the store would say about its files if floor.yaml were this text."""
+        """Everything that the store would say about its files if floor.yaml were this text.
+
+        The survey is left out: making a map of it takes longer than a person draws.
+        """
         with tempfile.TemporaryDirectory(prefix="endcap-floor-") as made:
             staged = Path(made)
             for name in _OTHERS:
@@ -165,6 +169,9 @@ class FloorFile:
         problems = self._problems(text)
         if dry_run:
             return FloorSaved(False, _revision(raw), problems)
+        of_survey: list[Problem] = []
+        survey_of(self._folder, of_survey)  # with a broken one beside it the store would not take the floor
+        problems += tuple(FloorProblem((), one.reason, one.level, one.file, one.line) for one in of_survey)
         if wrong := tuple(one for one in problems if one.level == "error"):
             raise FloorWrong(_said("The floor was not saved", wrong), wrong)
         body = text.encode()

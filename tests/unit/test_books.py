@@ -254,7 +254,7 @@ def test_the_words_of_a_radio_map_are_read_into_the_facts(folder: Path) -> None:
         ("{window_s: 2, ", "{enter_p: 0.4, window_s: 2, ", "enter_p is 0.4; it must be 0.5 to 0.99"),
         ("{window_s: 2, ", "{leave_p: 0.6, window_s: 2, ", "choose leave_p below enter_p"),
         ("{window_s: 2, ", "{leave_p: 0.04, window_s: 2, ", "leave_p is 0.04; it must be 0.05 to 0.95"),
-        ("{window_s: 2, ", "{cell_m: 0.1, window_s: 2, ", "cell_m is 0.1; it must be 0.25 to 2"),
+        ("{window_s: 2, ", "{cell_m: 0.1, window_s: 2, ", "cell_m must be 0.25 to 2, or 0 to have it chosen"),
         ("{window_s: 2, ", "{carried_z_m: 3, window_s: 2, ", "carried_z_m is 3; it must be 0 to 2.5"),
         ("{window_s: 2, ", "{beacon_sd_db: 21, window_s: 2, ", "beacon_sd_db is 21; it must be 0 to 20"),
         ("{name: Dairy, ", "{name: Dairy, margin_m: 6, ", "margin_m is 6; it must be 0 to 5"),

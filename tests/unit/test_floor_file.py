@@ -259,6 +259,16 @@ async def test_a_floor_with_errors_is_not_saved(folder: Path, file: FloorFile) -
     assert names(folder, "floor.yaml.*") == []
 
 
+async def test_a_floor_beside_a_broken_survey_is_not_saved_as_the_store_would_not_take_it(
+    folder: Path, file: FloorFile
+) -> None:
+    (folder / "survey.csv").write_text("scanner,x,y,z,rssi,count\ncoffee,1,1,1,loud,1\n")
+    revision, floor = await at(file)
+    assert (await file.save(FloorChange(revision, floor), dry_run=True)).problems == ()
+    with pytest.raises(FloorWrong, match=r"survey\.csv line 2"):
+        await file.save(FloorChange(revision, floor), dry_run=False)
+
+
 async def test_a_file_that_somebody_else_changed_is_not_written_over(folder: Path, file: FloorFile) -> None:
     revision, floor = await at(file)
     text = (folder / "floor.yaml").read_text().replace("name: Coffee", "name: Coffee and tea")

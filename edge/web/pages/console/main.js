@@ -20,7 +20,7 @@ const SILENT_MS = 4_000; // without a message for so long, the engine has stoppe
 const announce = (words) => text($("#status"), words);
 const feed = makeFeed($("#feed"), $("#counted"));
 const why = makeWhy($("#why"), (seq) => feed.focus(seq), announce);
-const plan = makePlan($("#floor"), announce);
+const plan = makePlan($("#floor"), announce, edit);
 const tries = makeTries($("#floor").appendChild(el("div", { class: "tries", hidden: true })));
 const parts = [makeTop($("#top"), announce), plan, makeStrip($("#strip")), makePhone($("#who")), makeTill($("#till"), announce), feed, tries];
 
@@ -32,6 +32,23 @@ on("now", (now) => {
 on("chosen", (seq) => why.open(seq));
 on("wallet", () => why.redraw());
 makeKeys({ feed, why, announce });
+
+// The editor is fetched when it is first asked for: a console that only looks on does without it.
+let editor = null;
+
+async function edit(button) {
+  button.disabled = true;
+  plan.refused("");
+  try {
+    editor ??= (await import("./edit/main.js")).makeEditor($("#cols"), announce, () => button.focus());
+    await editor.enter();
+  } catch (error) {
+    plan.refused(error.message);
+    announce(error.message);
+  } finally {
+    button.disabled = false;
+  }
+}
 
 const TABS = [["feed", () => "Decisions"], ["who", () => (followed()?.name ? `${followed().name}'s phone` : "Phone")], ["till", () => "Till"]];
 const tabs = TABS.map(([id]) => el("button", { role: "tab", "aria-controls": id === "feed" ? "decisions" : id, "aria-selected": String(id === "feed"), onclick: () => show(id), onkeydown: turn }));

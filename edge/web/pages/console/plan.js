@@ -24,14 +24,17 @@ function box(polygon) {
   return { x: Math.min(...xs), y: Math.min(...ys), right: Math.max(...xs), bottom: Math.max(...ys) };
 }
 
-export function makePlan(panel, announce) {
+export function makePlan(panel, announce, edit) {
   const about = el("span", { class: "cap num" });
   const drawing = svg("svg", { class: "plan", role: "img", "aria-label": "Floor plan" });
   const table = makeTable(announce);
   const asTable = el("button", { class: "btn small", "aria-pressed": "false", onclick: swap }, icon("table"), "As a table");
+  const editing = el("button", { class: "btn small to-edit", hidden: true, onclick: () => edit(editing) }, icon("pen"), "Edit floor");
+  const refusal = el("div", { class: "refusal", role: "alert", hidden: true });
   const well = el("div", { class: "well" }, drawing);
   panel.append(
-    el("header", {}, el("h2", { text: "Floor" }), about, el("span", { class: "grow" }), legend(), asTable),
+    el("header", {}, el("h2", { text: "Floor" }), about, el("span", { class: "grow" }), legend(), asTable, editing),
+    refusal,
     well,
     table.node,
   );
@@ -68,6 +71,7 @@ export function makePlan(panel, announce) {
   function draw(now) {
     if (!parts) return;
     const { plan } = shop.floor;
+    editing.hidden = !now.store.edit;
     const lost = now.people.filter((one) => one.zone === "unknown" || one.x === null).length;
     const visits = now.visits ? several(now.visits, "visit") : "No one is in the store.";
     text(about, `${plan.width_m} × ${plan.height_m} m · ${visits}${lost ? `, ${lost} in zone unknown` : ""}`);
@@ -79,7 +83,13 @@ export function makePlan(panel, announce) {
     if (!table.node.hidden) table.draw();
   }
 
-  return { lay, draw };
+  // Why the floor cannot be edited now, until it is asked for again.
+  function refused(words) {
+    refusal.hidden = !words;
+    refusal.replaceChildren(icon("alert"), el("span", { text: words }));
+  }
+
+  return { lay, draw, refused };
 }
 
 function legend() {
