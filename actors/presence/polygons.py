@@ -18,6 +18,10 @@ Flags = NDArray[np.bool_]
 SAMPLES = 4
 """Points along each side of a cell that are looked at: a share is a multiple of 1/16."""
 
+NUDGE_M = (1.3e-6, 0.7e-6)
+"""Walls are taken to stand so far to the right and below: one that is drawn through cells' very middles is then on one
+side of each, and people do not slip through where it turns."""
+
 
 def shares(polygon: Sequence[Point], rows: int, columns: int, cell_m: float, grown_m: float = 0.0) -> Floats:
     """The share of each cell within the polygon, grown (or, negative, shrunk) by `grown_m`: [rows, columns], 0 to 1."""
@@ -71,7 +75,7 @@ def stopped(walls: Iterable[Sequence[Point]], rows: int, columns: int, cell_m: f
     right = np.zeros((rows, columns - 1), dtype=np.bool_)
     down = np.zeros((rows - 1, columns), dtype=np.bool_)
     for wall in walls:
-        for (ax, ay), (bx, by) in pairwise(wall):
+        for (ax, ay), (bx, by) in pairwise((wx + NUDGE_M[0], wy + NUDGE_M[1]) for wx, wy in wall):
             right |= _crossed(ay, by, ax, bx, y[:, :-1], x[:, :-1], cell_m)
             down |= _crossed(ax, bx, ay, by, x[:-1, :], y[:-1, :], cell_m)
     return right, down
