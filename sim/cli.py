@@ -88,7 +88,9 @@ def chaos(
 def main() -> None:
     """Entry of `endcap-sim`."""
     from sim.bench.cli import bench
+    from sim.presence.cli import presence
 
+    app.command()(presence)
     app.add_typer(bench, name="bench")
     app()
 

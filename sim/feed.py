@@ -23,8 +23,8 @@ from protocols.codec import JsonDecoder
 from protocols.errors import Nonsense
 from protocols.ids import UNKNOWN_ZONE
 from sim.feed_books import write_books
+from sim.presence.score import Announced, follow
 from sim.recordings import Capture, Packet, Recording, Walk, open_recording
-from sim.walk_score import Announced, score
 
 LATE_S = 6.0
 """How long after its last message the store may still speak of the device, in time of the recording."""
@@ -158,11 +158,12 @@ def _conclude(found: Recording, heard: Sequence[Announced], console: Console, sp
 
 
 def _table(found: Walk, heard: Sequence[Announced]) -> Table:
-    result = score(found.stays, heard)
+    result = follow(found.stays, heard)
+    missed = [entry.zone for entry in result.entries if entry.missed]
     table = Table("", "", title="Zones", show_header=False, title_justify="left")
-    table.add_row("crossed", str(result.crossed))
-    table.add_row("announced", str(result.announced))
-    table.add_row("missed", f"{len(result.missed)}  [dim]{' '.join(stay.zone for stay in result.missed)}[/]")
+    table.add_row("crossed", str(len(result.entries)))
+    table.add_row("announced", str(len(heard)))
+    table.add_row("missed", f"{len(missed)}  [dim]{' '.join(missed)}[/]")
     table.add_row("false", f"{len(result.false)}  [dim]{' '.join(one.zone for one in result.false)}[/]")
     if result.delay_s is not None:
         table.add_row("delay, median", f"{result.delay_s:.1f} s")

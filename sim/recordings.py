@@ -6,11 +6,8 @@ line a packet, `unix_ts,gateway,beacon,rssi,x,y,z,…`; `gateways.txt` beside it
 
 from __future__ import annotations
 
-import ast
-import gzip
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +18,10 @@ import yaml
 
 from protocols.devices import Sighting, read
 from protocols.errors import Nonsense
+from sim.presence.grids import Floor, Grid
+from sim.presence.score import Stay, stays_of
+from sim.presence.walks import LINES_MAX, read_gateways, read_walk
+from sim.presence.walks import Place as Place
 
 WALK_WIDTH_M, WALK_HEIGHT_M = 20.7, 17.6
 """The floor of the walks, as their authors give it."""
@@ -28,10 +29,7 @@ WALK_WIDTH_M, WALK_HEIGHT_M = 20.7, 17.6
 GRID = 3
 """Zones of a walk: a grid of so many rows and columns, `r0c0` at the origin."""
 
-LINES_MAX = 5_000_000
-
-_RSSI_MAX_DBM = -20
-"""Anything louder in these files is a receiver's error code."""
+ZONES = Grid(Floor(WALK_WIDTH_M, WALK_HEIGHT_M), GRID, GRID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +40,6 @@ class Packet:
     at_s: float
     topic: str
     payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Stay:
-    """The carrier was in a zone from `from_s` until `until_s`."""
-
-    zone: str
-    from_s: float
-    until_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a scanner hangs, in metres."""
-
-    x: float
-    y: float
-    z: float
 
 
 @dataclass(frozen=True)
@@ -102,9 +82,8 @@ class Walk(Recording):
 
     def deaf_zones(self) -> tuple[str, ...]:
         """Zones of the grid in which no scanner hangs."""
-        zones = (f"r{row}c{column}" for row in range(GRID) for column in range(GRID))
         heard = {cell_of(at.x, at.y) for at in self.places.values()}
-        return tuple(zone for zone in zones if zone not in heard)
+        return tuple(zone for zone in ZONES.zones if zone not in heard)
 
 
 def open_recording(path: Path, device: str = "") -> Recording:
@@ -118,9 +97,7 @@ def open_recording(path: Path, device: str = "") -> Recording:
 
 def cell_of(x: float, y: float) -> str:
     """The zone of a walk's grid around a point; what is outside the floor counts to its edge."""
-    row = min(max(int(y / (WALK_HEIGHT_M / GRID)), 0), GRID - 1)
-    column = min(max(int(x / (WALK_WIDTH_M / GRID)), 0), GRID - 1)
-    return f"r{row}c{column}"
+    return ZONES.zone_of(x, y)
 
 
 def _capture(path: Path) -> Capture:
@@ -171,71 +148,23 @@ def _nodes(config: Path) -> dict[str, Place]:
 
 
 def _walk(path: Path, device: str) -> Walk:
-    gateways = _gateways(path.parent / "gateways.txt")
-    rows = _rows(path)
-    began_s = rows[0][0]
-    name = device or rows[0][2]
+    gateways = read_gateways(path.parent / "gateways.txt")
+    walk = read_walk(path, gateways)
+    began_s = walk.rows[0].unix_s
+    name = device or walk.rows[0].beacon
     packets: list[Packet] = []
-    truth: list[tuple[float, str]] = []
-    for at, gateway, _, dbm, x, y in rows:
-        at_s = max(0.0, at - began_s)  # the clock runs back by microseconds in places
-        truth.append((at_s, cell_of(x, y)))
-        if dbm <= _RSSI_MAX_DBM and gateway in gateways:
-            scanner = gateways[gateway][0]
-            payload = {"id": name, "rssi": dbm}
-            packets.append(
-                Packet(
-                    len(packets), at_s, f"espresense/devices/{name}/{scanner}", msgspec.json.encode(payload)
-                )
-            )
-    if not packets:
-        raise Nonsense("no packet in it that a gateway of gateways.txt heard")
-    heard = {packet.topic.rsplit("/", 1)[1] for packet in packets}
+    at_s = [
+        max(0.0, row.unix_s - began_s) for row in walk.rows
+    ]  # the clock runs back by microseconds in places
+    for row, now_s, scanner in zip(walk.rows, at_s, walk.scanners, strict=True):
+        if scanner is not None:
+            payload = msgspec.json.encode({"id": name, "rssi": row.dbm})
+            packets.append(Packet(len(packets), now_s, f"espresense/devices/{name}/{scanner}", payload))
+    heard = {scanner for scanner in walk.scanners if scanner is not None}
     return Walk(
         device=name,
         packets=tuple(packets),
         scanners=tuple(sorted(heard)),
         places={scanner: place for scanner, place in gateways.values() if scanner in heard},
-        stays=_stays(truth),
+        stays=stays_of(at_s, [cell_of(row.x, row.y) for row in walk.rows]),
     )
-
-
-def _rows(path: Path) -> list[tuple[float, str, str, int, float, float]]:
-    rows = []
-    try:
-        with gzip.open(path, "rt", encoding="ascii") as lines:
-            for number, line in enumerate(lines):
-                at, gateway, beacon, dbm, x, y, *_ = line.split(",")
-                rows.append((float(at), gateway, beacon, int(dbm), float(x), float(y)))
-                if number >= LINES_MAX:
-                    raise Nonsense(f"more than {LINES_MAX:,} lines")
-    except (ValueError, EOFError, gzip.BadGzipFile) as error:
-        raise Nonsense(f"line {len(rows) + 1} is no packet of a walk: {error}") from None
-    if not rows:
-        raise Nonsense("it is empty")
-    return rows
-
-
-def _gateways(path: Path) -> dict[str, tuple[str, Place]]:
-    """Address to name and place, from the line that begins with `Dongles:`."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        head, _, table = line.partition(":")
-        if head.strip() == "Dongles":
-            try:
-                return {
-                    address: (str(name), Place(*(float(one) for one in at)))
-                    for address, (at, _, name) in ast.literal_eval(table.strip()).items()
-                }
-            except (ValueError, SyntaxError, TypeError, AttributeError) as error:
-                raise Nonsense(f"{path.name}: {error}") from None
-    raise Nonsense(f"{path.name}: no line 'Dongles:'")
-
-
-def _stays(truth: Sequence[tuple[float, str]]) -> tuple[Stay, ...]:
-    stays: list[Stay] = []
-    from_s, zone = truth[0]
-    for at_s, now in truth:
-        if now != zone:
-            stays.append(Stay(zone, from_s, at_s))
-            from_s, zone = at_s, now
-    return (*stays, Stay(zone, from_s, truth[-1][0]))

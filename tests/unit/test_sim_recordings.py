@@ -1,4 +1,4 @@
-"""Recordings of real radio as messages, and the score of a walk."""
+"""Recordings of real radio as messages of real scanners."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from edge.books import read_books
 from protocols.devices import Sighting, read
 from protocols.errors import Nonsense
 from sim.feed_books import write_books
-from sim.recordings import GRID, Capture, Stay, Walk, cell_of, open_recording
-from sim.walk_score import GRACE_S, Announced, score
+from sim.presence.score import Stay
+from sim.recordings import GRID, Capture, Walk, cell_of, open_recording
 
 DATA = Path(__file__).resolve().parents[3] / "shared/data"
 WALKS = DATA / "ble_walks"
@@ -149,40 +149,3 @@ def test_books_for_a_recording_are_books_that_a_store_takes(tmp_path: Path, name
 @given(st.floats(-5, 30), st.floats(-5, 30))
 def test_every_point_is_in_one_of_nine_cells(x: float, y: float) -> None:
     assert cell_of(x, y) in {f"r{row}c{column}" for row in range(GRID) for column in range(GRID)}
-
-
-STAYS = (Stay("a", 0, 10), Stay("b", 10, 20), Stay("a", 20, 30))
-
-
-def test_a_zone_announced_while_it_lasts_is_matched_once() -> None:
-    result = score(STAYS, [Announced("a", 1), Announced("b", 12), Announced("a", 25)])
-    assert (result.crossed, result.announced, result.missed, result.false) == (3, 3, (), ())
-    assert result.delay_s == 2
-
-
-def test_a_zone_never_announced_is_missed_and_one_never_crossed_is_false() -> None:
-    result = score(STAYS, [Announced("a", 1), Announced("c", 12)])
-    assert result.missed == STAYS[1:]
-    assert result.false == (Announced("c", 12),)
-
-
-def test_the_same_zone_said_twice_in_one_stay_is_false_the_second_time() -> None:
-    assert len(score(STAYS, [Announced("a", 1), Announced("b", 3), Announced("a", 5)]).false) == 2
-
-
-def test_late_by_a_little_still_counts_and_by_more_does_not() -> None:
-    assert score(STAYS, [Announced("b", 20 + GRACE_S)]).false == ()
-    assert len(score(STAYS, [Announced("b", 20.1 + GRACE_S)]).false) == 1
-
-
-def test_nothing_announced_has_no_delay() -> None:
-    result = score(STAYS, [])
-    assert (result.announced, result.delay_s, len(result.missed)) == (0, None, 3)
-
-
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 40)), max_size=20))
-def test_what_was_crossed_is_matched_or_missed_and_what_was_announced_is_matched_or_false(
-    said: list[tuple[str, float]],
-) -> None:
-    result = score(STAYS, [Announced(*one) for one in sorted(said, key=lambda one: one[1])])
-    assert result.crossed - len(result.missed) == result.announced - len(result.false)
