@@ -17,7 +17,7 @@ from actors.concluded import Concluded
 from actors.facts import Facts
 from actors.presence.belief import Beliefs, Round, Scatter
 from actors.presence.ground import Ground
-from actors.presence.health import Health
+from actors.presence.health import HEARABLE_DBM, Health
 from actors.presence.smoothing import Unsmoothed, unsmoothed
 from actors.presence.subject import (
     POSITION_MS,
@@ -42,8 +42,11 @@ WHOLE_SHARE = 0.8
 USUAL_GAIN = 0.2
 """How quickly the usual number follows the last burst's."""
 
+USUAL_FIRST = 5.0
+"""Readings of a usual burst of somebody who was not heard yet."""
+
 ACQUIRE_READINGS, ACQUIRE_MS = 3, 3_000
-"""A new subject is placed when a burst of so many readings is over, or with what there is after so long."""
+"""A new subject is placed once so many readings are in, or with what there is after so long."""
 
 STALE_MS = 20_000
 """A belief not fed for so long is begun anew: by then a shopper can be anywhere that the window shows."""
@@ -58,11 +61,12 @@ RECENT_GAIN = 0.3
 UNSURE_MS = 1_000
 """How long no zone may be likely before the subject's zone is said to be unknown."""
 
-NEAR_SCANNERS = 3
-"""Where one of the so many loudest scanners is silent, a zone is only named when it is all but certain."""
+MAJORITY_P = 0.5
+"""While no zone holds this suffices to enter one: naming it is right more often than not."""
 
-SURE_P, SURE_LEAVE_P = 0.9, 0.75
-"""There, the p at which a zone is entered and left."""
+SURE_P, DOUBTED_P = 0.85, 0.59
+"""Where a scanner that should hear the subject is silent, the belief is surer than it has reason to be: a p below the
+first is then said as no more than the second."""
 
 BELIEF_BYTES_MAX = 256 * 1024 * 1024
 """Memory of all beliefs. At the limit whoever was heard least lately is forgotten, and placed anew when heard."""
@@ -86,7 +90,7 @@ class _Track(Subject):
         self.recent: dict[int, tuple[float, int]] = {}  # by scanner: usual dBm, and when it was last heard
         self.raw: dict[int, Unsmoothed] = {}
         self.unsure_ms = -1
-        self.usual = 1.0
+        self.usual = USUAL_FIRST
 
 
 class Mapped:
@@ -170,7 +174,7 @@ class Mapped:
         east, south = self.ground.x[rows, columns], self.ground.y[rows, columns]
         x, y = float((mass * east).sum()), float((mass * south).sum())
         spread = float((mass * ((east - x) ** 2 + (south - y) ** 2)).sum())
-        p = self._share(track, self.ground.around, mass)
+        p = _doubted(self._share(track, self.ground.around, mass), self._is_doubtful(track))
         return Position(
             key, round(x, 3), round(y, 3), track.zone, round(spread**0.5, 2), track.seen_ms, round(100 * p)
         )
@@ -206,6 +210,9 @@ class Mapped:
             self._begin(starting, {track: waiting[track][0][1][0].at_ms for track in starting})
             self._read({track: bursts.pop(0)[1] for track, bursts in waiting.items()})
             for track in waiting:
+                if not track.begun and len(track.burst) >= ACQUIRE_READINGS:
+                    self._place(track)
+                    track.decided = False
                 if not track.decided and len(track.burst) >= WHOLE_SHARE * track.usual:
                     self._decide(track, facts, found)
             waiting = {track: bursts for track, bursts in waiting.items() if bursts}
@@ -248,9 +255,7 @@ class Mapped:
             if track.begun:
                 walking.append(track)
                 track.burst = []
-            elif len(track.burst) >= ACQUIRE_READINGS or (
-                track.burst and at_ms[track] - track.believed_ms > ACQUIRE_MS
-            ):
+            elif track.burst and at_ms[track] - track.believed_ms > ACQUIRE_MS:
                 self._place(track)
                 walking.append(track)
                 track.burst = []
@@ -393,18 +398,14 @@ class Mapped:
         inside = self._zones(track, self.ground.inside, mass)
         best = int(inside.argmax())
         p, zone = float(inside[best]), self.ground.zones[best]
-        if zone == track.zone and (p >= SURE_P or not self._is_near_silent(track)):
-            track.unsure_ms = -1
-            return
         still = self._share(track, self.ground.around, mass)
-        enter_p, leave_p = settings.enter_p, settings.leave_p
-        if self._is_near_silent(track):
-            enter_p, leave_p = max(enter_p, SURE_P), max(leave_p, SURE_LEAVE_P)
-        has_left = track.zone != UNKNOWN_ZONE and still <= leave_p
-        if p >= enter_p or (has_left and p > 0.5 and enter_p < SURE_P):
+        is_doubtful = self._is_doubtful(track)
+        holds = track.zone != UNKNOWN_ZONE and still > settings.leave_p
+        enter_p = settings.enter_p if holds else MAJORITY_P
+        if p > enter_p and zone != track.zone:
             track.unsure_ms = -1
-            found.append(announced(track, zone, round(100 * p)))
-        elif not has_left:
+            found.append(announced(track, zone, round(100 * _doubted(p, is_doubtful))))
+        elif holds or track.zone == UNKNOWN_ZONE:
             track.unsure_ms = -1
         elif track.unsure_ms < 0:
             track.unsure_ms = track.last_ms
@@ -412,14 +413,13 @@ class Mapped:
             track.unsure_ms = -1
             found.append(announced(track, UNKNOWN_ZONE, 0))
 
-    def _is_near_silent(self, track: _Track) -> bool:
-        """Whether one of the scanners that should hear the subject best is silent."""
+    def _is_doubtful(self, track: _Track) -> bool:
+        """Whether a scanner that should hear the subject where it most likely is, is silent."""
         silent = self.health.silent()
         if not silent:
             return False
         level = self._expected(track)
-        loudest = np.argsort(level)[-NEAR_SCANNERS:]
-        return any(int(one) in silent for one in loudest)
+        return any(level[scanner] >= HEARABLE_DBM for scanner in silent)
 
     # --- silence
 
@@ -444,6 +444,11 @@ _FAR_M = 99.0
 
 _PLACED_MIN_M = 0.3
 """No positioning system in a shop is better than this, whatever it says."""
+
+
+def _doubted(p: float, is_doubtful: bool) -> float:
+    """p as it is said: less where a scanner is missed and the zone is not all but certain."""
+    return min(p, DOUBTED_P) if is_doubtful and p < SURE_P else p
 
 
 def _bursts(track: _Track, heard: list[Heard]) -> list[tuple[bool, list[Heard]]]:
