@@ -26,10 +26,10 @@ def figures(store: Store) -> Iterable[Figure]:
     yield "endcap_visits", "Open visits", float(len(store.now.shoppers)), {}
     yield "endcap_passers", "Unknown devices heard lately", float(store.hearing.passers()), {}
     yield "endcap_sightings_total", "Sightings of devices", float(store.hearing.sightings), {}
-    for (form, reason), value in store.hearing.refused.items():
     keys = store.roster.resolver
     yield "endcap_identity_keys", "Keys of devices that change their ids", float(len(keys)), {}
     yield "endcap_identities_deferred_total", "New addresses not tried in time", float(keys.deferred), {}
+    for (form, reason), value in store.hearing.refused.items():
         labels = {"format": form, "reason": reason}
         yield "endcap_mqtt_refused_total", "Device messages refused", float(value), labels
     for reason, value in store.money.refused.items():
