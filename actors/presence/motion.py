@@ -21,7 +21,7 @@ HEADINGS = 8
 STATES = 1 + HEADINGS * len(SPEEDS_MPS)
 
 MOVING = 0.7
-"""Share of time that a shopper walks."""
+"""The share that walks, of people of whom nothing is known and of those who change to anything."""
 
 HEADING_S = 15.0
 """Time constant of a heading: after it, half of those who changed drifted to a neighbour and half turned anywhere."""
@@ -90,4 +90,7 @@ def taps(step_s: NDArray[np.float64], cell_m: float) -> tuple[Floats, Floats]:
     f = VELOCITIES.T[:, None, :] * (step_s[None, :, None] / cell_m)
     wander = WANDER_M**2 * step_s[None, :, None] / cell_m**2
     u = np.minimum(np.maximum(wander, np.abs(f) * (1 - np.abs(f))), 1 - f * f)
-    return ((u + f * f + f) / 2).astype(np.float32), ((u + f * f - f) / 2).astype(np.float32)
+    ahead, back = (
+        np.maximum(u + f * f + way, 0.0) / 2 for way in (f, -f)
+    )  # rounding must not make a share negative
+    return ahead.astype(np.float32), back.astype(np.float32)
