@@ -31,7 +31,7 @@ from edge.ports import (
 )
 from edge.seats import Seat
 from edge.wakes import Wakes
-from protocols.cells import Answer, Batch, Heard, Load, Weighed
+from protocols.cells import Batch, Heard, Load, Weighed
 from protocols.codec import payload_hash
 from protocols.errors import EndcapError, Mismatch, NotNow, Parked, Verdict
 from protocols.facts import Fact
@@ -251,6 +251,7 @@ class Engine:
             stepped_us = self._clock.now_us()
             seat.measured(len(work.heard) + len(work.weighed), stepped_us - began_us)
             if group.is_empty:
+                self._soft_sides(group)
                 return
             closed = group.close()
             committed = await self._db.commit(closed)
@@ -277,6 +278,7 @@ class Engine:
             commit_us = self._clock.now_us() - stepped_us
             self._stands(group, closed, committed)
             self._outward.committed(closed, committed, stepped_us - began_us, commit_us)
+            self._soft_sides(group)
         finally:
             for held in group.seats:
                 if held is not seat:
@@ -321,7 +323,6 @@ class Engine:
             raise
         seat.facts_sent(facts)
         group.answered(seat, answer)
-        self._soft_sides(seat, answer)
 
     def _loaded(
         self, seat: Seat, givens: Sequence[Given], heard: Sequence[Heard], weighed: Sequence[Weighed]
@@ -400,12 +401,13 @@ class Engine:
         for given in rows:
             self.seats[self._place(given.key)].inbox.put_rows((given,))
 
-    def _soft_sides(self, seat: Seat, answer: Answer) -> None:
-        """What a cell says beside its turns: nothing of it is journalled, and it may be lost."""
-        if answer.positions:
-            self._outward.positions(answer.positions)
-        if answer.crowds or answer.scanners:
-            self._outward.judged(seat.name, answer.crowds, answer.scanners)
+    def _soft_sides(self, group: OpenGroup) -> None:
+        """What cells said beside their turns, told after these: nothing of it is journalled, and it may be lost."""
+        for seat, answer in group.answers:
+            if answer.positions:
+                self._outward.positions(answer.positions)
+            if answer.crowds or answer.scanners:
+                self._outward.judged(seat.name, answer.crowds, answer.scanners)
 
     # --- when a group fails
 

@@ -40,6 +40,7 @@ class OpenGroup:
         self.seats: list[Seat] = []
         self.rowed: dict[Key, None] = {}
         self.missing: dict[Seat, list[Item]] = {}
+        self.answers: list[tuple[Seat, Answer]] = []
         self._items = {item.given.id: item for item in work.items}
         self._turns: list[TakenTurn] = []
         self._seat_of: dict[Key, Seat] = {}
@@ -78,6 +79,7 @@ class OpenGroup:
 
     def answered(self, seat: Seat, answer: Answer) -> None:
         """Takes in what a cell did with one batch."""
+        self.answers.append((seat, answer))
         told: list[Told] = []
         for turn in answer.turns:
             self._stepped.add(turn.given.id)

@@ -173,7 +173,8 @@ def _scanner(prefix: str, store: str, scanner: str) -> Message:
         "state_topic": topic,
         "value_template": "{{ {'ok': 'OFF', 'unknown': 'None'}.get(value_json.state, 'ON') }}",
         "json_attributes_topic": topic,
-        "json_attributes_template": _attributes("state", "zone", "off_db"),
+        # An attribute called `state` would be dropped there.
+        "json_attributes_template": _attributes("zone", "off_db", condition="state"),
     }
     return _device(
         prefix,
@@ -185,8 +186,10 @@ def _scanner(prefix: str, store: str, scanner: str) -> Message:
     )
 
 
-def _attributes(*names: str) -> str:
-    pairs = ", ".join(f"'{name}': value_json.{name}" for name in names)
+def _attributes(*names: str, **renamed: str) -> str:
+    """A template that takes these values out of a message, some under another name."""
+    taken = {**{name: name for name in names}, **renamed}
+    pairs = ", ".join(f"'{name}': value_json.{value}" for name, value in taken.items())
     return f"{{{{ {{{pairs}}} | tojson }}}}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from edge import published
 from edge.bootstrap import Store
 
 Figure = tuple[str, str, float, dict[str, str]]
@@ -34,12 +35,35 @@ def figures(store: Store) -> Iterable[Figure]:
         yield "endcap_mqtt_refused_total", "Device messages refused", float(value), labels
     for reason, value in store.money.refused.items():
         yield "endcap_mqtt_sales_refused_total", "Sales over MQTT refused", float(value), {"reason": reason}
+    yield from _floor(store)
     yield from _seats(store)
     yield from _links(store)
     outward = store.outward
     yield "endcap_wallets_sent_total", "Wallets sent to phones", float(outward.wallets_sent), {}
     yield "endcap_screens_sent_total", "Commands sent to screens", float(outward.screens_sent), {}
     yield "endcap_causes_answered_total", "Causes that messages answered", float(outward.causes_answered), {}
+
+
+def _floor(store: Store) -> Iterable[Figure]:
+    now, now_ms = store.now, store.clock.now_ms()
+    for zone in now.facts.zones:
+        counted = now.facts.occupancy.get(zone)
+        shoppers = 0 if counted is None else counted.shoppers
+        yield "endcap_zone_shoppers", "Subjects announced in the zone", float(shoppers), {"zone": zone}
+        if (crowd := published.crowd_bounds(now, zone, now_ms)) is not None:
+            for bound, value in zip(("expected", "low", "high"), crowd, strict=True):
+                labels = {"zone": zone, "bound": bound}
+                yield (
+                    "endcap_zone_crowd",
+                    "Subjects expected in the zone, and their bounds",
+                    float(value),
+                    labels,
+                )
+    for scanner in now.facts.scanners:
+        view = published.scanner_view(now, store.hearing, scanner, now_ms)
+        labels = {"scanner": scanner, "state": view.state}
+        yield "endcap_scanner_state", "1 for how the gateway is now", 1.0, labels
+        yield "endcap_scanner_off_db", "How far its readings are off", view.off_db, {"scanner": scanner}
 
 
 def _seats(store: Store) -> Iterable[Figure]:

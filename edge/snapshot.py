@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from actors.shopper import Shopper, journey
 from edge.cells.house import Place
 from edge.hearing import Hearing
 from edge.measures import Measures
 from edge.now import Now, account_of
+from edge.published import crowd_bounds, scanner_view
 from edge.seats import Seat
 from edge.web.views import (
     CellView,
@@ -17,14 +19,26 @@ from edge.web.views import (
     PersonView,
     ScreenView,
     ShelfView,
+    StayView,
     StoreView,
     TillView,
     ZoneView,
 )
-from protocols.ids import UNKNOWN_ZONE
+from protocols.api import ScannerView
+from protocols.ids import UNKNOWN_ZONE, ZoneId
 
-SILENT_MS = 30_000
-"""A gateway that said nothing for so long is named, if it was ever heard and anybody is in the store."""
+JOURNEY_STAYS_MAX = 12
+"""A person's newest stays in one console message."""
+
+JOURNEYS_MAX = 300
+"""With more people inside than this the console's message has no journeys: it would be megabytes, twice a second."""
+
+SCANNER_NEEDS = {
+    "silent": ("gateway_silent", "Look at its power and Wi-Fi."),
+    "deaf": ("gateway_deaf", "Look at its antenna and at what stands in front of it."),
+    "moved": ("gateway_moved", "Hang it back, or draw it where it hangs now and survey again."),
+}
+"""The code of what a person should look at for each state of a gateway that is not well, and what to do."""
 
 
 def snapshot(
@@ -54,7 +68,7 @@ def snapshot(
         sales_today_minor=sum(till.total_minor for till in now.tills.values()),
         sales_today=sum(till.sales for till in now.tills.values()),
         people=_people(now),
-        zones=_zones(now),
+        zones=_zones(now, hearing, now_ms),
         shelves=tuple(
             ShelfView(shelf, line.pieces, line.state, line.p)
             if (line := facts.stock.get(shelf)) is not None
@@ -84,6 +98,7 @@ def snapshot(
 
 def _people(now: Now) -> tuple[PersonView, ...]:
     people = []
+    with_journeys = len(now.shoppers) <= JOURNEYS_MAX
     for key, shopper in now.shoppers.items():
         at = now.positions.get(key)
         people.append(
@@ -99,19 +114,32 @@ def _people(now: Now) -> tuple[PersonView, ...]:
                 x=None if at is None else round(at.x, 2),
                 y=None if at is None else round(at.y, 2),
                 doubt_m=0.0 if at is None else round(at.doubt_m, 2),
+                journey=_journey(shopper) if with_journeys else (),
             )
         )
     return tuple(people)
 
 
-def _zones(now: Now) -> tuple[ZoneView, ...]:
+def _journey(shopper: Shopper) -> tuple[StayView, ...]:
+    stays = journey(shopper)[-JOURNEY_STAYS_MAX:]
+    return tuple(StayView(stay.zone, stay.entered_at_ms, stay.left_at_ms or None) for stay in stays)
+
+
+def _zones(now: Now, hearing: Hearing, now_ms: int) -> tuple[ZoneView, ...]:
     shoppers: dict[str, int] = dict.fromkeys(now.facts.zones, 0)
     members: dict[str, int] = {}
     for shopper in now.shoppers.values():
         shoppers[shopper.zone] = shoppers.get(shopper.zone, 0) + 1
         members[shopper.zone] = members.get(shopper.zone, 0) + shopper.member
     shoppers.pop(UNKNOWN_ZONE, None)
-    return tuple(ZoneView(zone, count, members.get(zone, 0)) for zone, count in shoppers.items())
+    passers = hearing.passers_by_zone()
+    views = []
+    for zone, count in shoppers.items():
+        crowd = crowd_bounds(now, zone, now_ms)
+        expected, low, high = (None, None, None) if crowd is None else crowd
+        strangers = passers.get(ZoneId(zone), 0)
+        views.append(ZoneView(zone, count, members.get(zone, 0), expected, low, high, strangers))
+    return tuple(views)
 
 
 def _screens(now: Now) -> tuple[ScreenView, ...]:
@@ -142,12 +170,19 @@ def _needs(now: Now, hearing: Hearing, now_ms: int) -> tuple[NeedsView, ...]:
             needs.append(
                 NeedsView("shelf_out", f"{product.name} is out", "Fill the shelf.", shelf, urgent=True)
             )
-    for scanner in facts.scanners:
-        heard_ms = hearing.scanners.get(scanner)
-        is_silent = scanner in hearing.silent or (heard_ms is not None and now_ms - heard_ms > SILENT_MS)
-        if is_silent and now.shoppers:
-            say = f"Gateway {scanner} is silent"
-            if heard_ms is not None:
-                say += f", {(now_ms - heard_ms) // 1000} s"
-            needs.append(NeedsView("gateway_silent", say, "Look at its power and Wi-Fi.", scanner))
+    for scanner in facts.scanners if now.shoppers else ():
+        view = scanner_view(now, hearing, scanner, now_ms)
+        if view.state in SCANNER_NEEDS:
+            code, do = SCANNER_NEEDS[view.state]
+            needs.append(NeedsView(code, _said(view, now_ms), do, scanner))
     return tuple(needs)
+
+
+def _said(view: ScannerView, now_ms: int) -> str:
+    """What is the matter with a gateway, in a sentence."""
+    if view.state == "silent":
+        since = f", {(now_ms - view.since_ms) // 1000} s" if view.since_ms else ""
+        return f"Gateway {view.scanner} is silent{since}"
+    if view.state == "deaf":
+        return f"Gateway {view.scanner} hears {abs(view.off_db):.0f} dB less than it should"
+    return f"Gateway {view.scanner} hangs elsewhere than it is drawn"

@@ -24,6 +24,18 @@ PLATFORMS: dict[str, set[str]] = {
     "device_tracker": (ANY - {"device_class"}) | {"source_type"},
 }
 BINARY_CLASSES = {"connectivity", "occupancy", "problem"}
+DROPPED = {
+    "available",
+    "device_class",
+    "entity_id",
+    "friendly_name",
+    "icon",
+    "state",
+    "unique_id",
+    "unit_of_measurement",
+}
+"""Names of attributes that Home Assistant keeps for itself: a message's own are dropped."""
+
 SOURCES = {"gps", "router", "bluetooth", "bluetooth_le"}
 
 
@@ -102,8 +114,12 @@ def _component(component: dict[str, Any], messages: Mapping[str, bytes]) -> Iter
         for value in re.findall(r"value_json\.(\w+)", template):
             if value not in json.loads(messages[topic]):
                 yield f"template reads {value}, which {topic} does not hold"
-        if kind == "json_attributes" and not isinstance(json.loads(messages[topic]), dict):
-            yield f"{topic} holds no JSON object"
+        if kind == "json_attributes":
+            attributes = (
+                set(re.findall(r"'(\w+)':", template)) if template else set(json.loads(messages[topic]))
+            )
+            for name in sorted(attributes & DROPPED):
+                yield f"an attribute {name} of {topic} would be dropped"
 
 
 def _unknown(given: dict[str, Any], allowed: set[str]) -> Iterable[str]:

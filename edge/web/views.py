@@ -83,10 +83,19 @@ class RatesView(msgspec.Struct, frozen=True):
     shed: int = 0
 
 
+class StayView(msgspec.Struct, frozen=True):
+    """A stay of a visit in one zone. `left_ms` is None while it lasts."""
+
+    zone: str
+    entered_ms: int
+    left_ms: int | None = None
+
+
 class PersonView(msgspec.Struct, frozen=True):
     """One visit. `x`, `y` in metres are None until a position is concluded; `doubt_m` is its radius.
 
-    `account` is the one that holds what the person is offered (a member's, or the subject's own).
+    `account` is the one that holds what the person is offered (a member's, or the subject's own). `journey` has the
+    visit's newest stays, oldest first; it is left empty while very many people are inside (`edge.snapshot`).
     """
 
     subject: str
@@ -100,14 +109,19 @@ class PersonView(msgspec.Struct, frozen=True):
     x: float | None = None
     y: float | None = None
     doubt_m: float = 0.0
+    journey: tuple[StayView, ...] = ()
 
 
 class ZoneView(msgspec.Struct, frozen=True):
-    """People in a zone."""
+    """People in a zone. `expected`, `low`, `high` and `passers` are those of `protocols.api.OccupancyView`."""
 
     zone: str
     shoppers: int
     members: int = 0
+    expected: float | None = None
+    low: int | None = None
+    high: int | None = None
+    passers: int | None = None
 
 
 class ShelfView(msgspec.Struct, frozen=True):

@@ -9,16 +9,28 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from edge import snapshot as snapshots
 from edge.cells.house import Place
 from edge.hearing import Hearing
 from edge.measures import Measures
 from edge.now import Now, account_of
 from edge.ports import Committed, Group
-from edge.snapshot import SILENT_MS, snapshot
+from edge.published import SILENT_MS
+from edge.snapshot import snapshot
 from edge.web.views import ConsoleSnapshot, LinkView, NeedsView, StoreView
-from protocols.cells import Heard, Position
-from protocols.ids import Sku, key
-from protocols.inputs import BasketLine, Cause, Input, Restocked, SaleClosed, SignStarted, ZoneLeft
+from protocols.cells import Crowd, Heard, Position, ScannerHealth
+from protocols.facts import Radio
+from protocols.ids import Sku, ZoneId, key
+from protocols.inputs import (
+    BasketLine,
+    Cause,
+    Input,
+    Restocked,
+    SaleClosed,
+    SignStarted,
+    ZoneEntered,
+    ZoneLeft,
+)
 from sim.swarm.books import SECRET
 from sim.swarm.faults import FaultPlan, Faults
 from sim.swarm.store import SIGN, Life
@@ -51,6 +63,9 @@ class Store:
 
     def positions(self, positions: Sequence[Position]) -> None:
         self.now.move(positions)
+
+    def judged(self, cell: str, crowds: Sequence[Crowd], scanners: Sequence[ScannerHealth]) -> None:
+        self.now.judge(cell, crowds, scanners, self.life.clock.now_ms())
 
     # --- for tests
 
@@ -214,6 +229,70 @@ def test_an_empty_shelf_and_a_silent_gateway_are_for_a_person_to_look_at(run: Ca
         assert needs["south"].say == "Gateway south is silent, 2 s"
         assert needs["north"].say == "Gateway north is silent, 31 s"
         assert "elsewhere" not in needs
+
+    run(test)
+
+
+def test_a_gateway_that_is_deaf_or_hangs_elsewhere_is_for_a_person_to_look_at(
+    run: Callable[..., Store],
+) -> None:
+    async def test(store: Store) -> None:
+        await store.walk("ana")
+        store.now.facts.radio = Radio(1.0, 10, 8, 4.0, "survey")
+        now_ms = store.life.clock.now_ms()
+        found = [ScannerHealth("north", "deaf", now_ms, -12.4), ScannerHealth("south", "moved", now_ms, 9.0)]
+        store.judged("floor", [], found)
+        needs = {one.key: one for one in store.look().needs}
+        assert (needs["north"].code, needs["south"].code) == ("gateway_deaf", "gateway_moved")
+        assert needs["north"].say == "Gateway north hears 12 dB less than it should"
+        assert needs["south"].do.startswith("Hang it back")
+        store.judged(
+            "floor", [], [ScannerHealth("north", "ok", now_ms), ScannerHealth("south", "ok", now_ms)]
+        )
+        assert [one.code for one in store.look().needs] == ["disk_full"]
+
+    run(test)
+
+
+def test_a_zone_is_drawn_with_its_bounds_if_cells_work_them_out_and_with_its_strangers(
+    run: Callable[..., Store],
+) -> None:
+    async def test(store: Store) -> None:
+        await store.walk("ana")
+        store.hearing.take("espresense/devices/stranger/north", b'{"rssi":-60}')
+        dairy = next(zone for zone in store.look().zones if zone.zone == "dairy")
+        assert (dairy.shoppers, dairy.expected, dairy.low, dairy.high, dairy.passers) == (
+            1,
+            None,
+            None,
+            None,
+            1,
+        )
+        store.now.facts.radio = Radio(1.0, 10, 8, 4.0, "survey")
+        store.judged("floor", [Crowd("dairy", 0.6, 0.24)], [])
+        dairy = next(zone for zone in store.look().zones if zone.zone == "dairy")
+        assert (dairy.expected, dairy.low, dairy.high) == (0.6, 0, 1)
+
+    run(test)
+
+
+def test_a_person_is_drawn_with_the_journey_unless_very_many_are_inside(
+    run: Callable[..., Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(store: Store) -> None:
+        await store.walk("ana")
+        await store.ask("shopper:ana", ZoneEntered(ZoneId("bakery"), 80))
+        first, last = store.look().people[0].journey
+        assert (first.zone, first.left_ms, last.zone, last.left_ms) == (
+            "dairy",
+            last.entered_ms,
+            "bakery",
+            None,
+        )
+        monkeypatch.setattr(snapshots, "JOURNEY_STAYS_MAX", 1)
+        assert [stay.zone for stay in store.look().people[0].journey] == ["bakery"]
+        monkeypatch.setattr(snapshots, "JOURNEYS_MAX", 0)
+        assert store.look().people[0].journey == ()
 
     run(test)
 

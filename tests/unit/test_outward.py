@@ -11,18 +11,21 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from edge import outward as outwards
+from edge.links import Incoming
 from edge.measures import Measures
 from edge.now import Now
 from edge.outward import StoreOutward
 from edge.web.channels import Channels
 from edge.web.ports import phone_channel, screen_channel
 from protocols import topics
-from protocols.cells import Heard
-from protocols.ids import Key, Sku, ZoneId, key
+from protocols.cells import Crowd, Heard
+from protocols.facts import Radio
+from protocols.ids import AccountId, Key, Sku, ZoneId, key
 from protocols.inputs import (
     BasketLine,
     Cause,
     ConsentChanged,
+    Identified,
     Input,
     SaleClosed,
     SignStarted,
@@ -266,6 +269,77 @@ def test_presence_says_where_the_subject_is_saved_to_be_not_what_an_input_claime
         assert store.link.shows(PRESENCE)["zone"] == "dairy"
         await store.ask(key("shopper", "ana"), ZoneLeft(ZoneId("dairy")), "")
         assert store.link.shows(PRESENCE)["zone"] == "unknown"
+
+    run(test)
+
+
+def test_entering_and_leaving_are_events_that_nobody_keeps(run: Callable[..., Store]) -> None:
+    events = topics.zone_event("sim", "dairy")
+
+    async def test(store: Store) -> None:
+        await store.walk()
+        store.link.choke()
+        await store.walk("south", seconds=12.0)
+        store.link.choke(False)
+        store.outward.catch_up()
+        await store.walk("north", seconds=12.0)
+        await asyncio.sleep(40.0)
+        said = [json.loads(body) for topic, body in store.link.sent if topic == events]
+        # What happened while the broker took nothing is not made up for: presence says where ana is.
+        assert [one["event"] for one in said] == ["entered", "entered", "left"]
+        assert said[0]["cause"]["scanner"] == "north" and said[0]["dwell_s"] is None
+        assert said[2]["dwell_s"] >= 8  # the zone's silence
+        assert events not in store.link.retained
+
+    run(test)
+
+
+def test_places_follow_with_the_next_look_and_consent_that_goes_takes_them_away(
+    run: Callable[..., Store],
+) -> None:
+    ana = key("shopper", "ana")
+
+    async def known(store: Store, *consent: str) -> None:
+        said = Identified(AccountId("A-ana"), name="Ana", member=True, consent=consent)
+        await store.ask(ana, said, "")
+
+    async def test(store: Store) -> None:
+        await store.walk(seconds=1.0)
+        await known(store, "location")
+        await store.walk(seconds=3.0)
+        store.outward.catch_up()
+        assert (store.link.shows(PRESENCE)["x"], store.link.shows(PRESENCE)["y"]) == (1.0, 1.0)
+        assert store.link.retained[topics.companion("endcap-sim-ana")] == b"Dairy"
+        await known(store)
+        assert store.link.shows(PRESENCE)["x"] is None
+        assert topics.companion("endcap-sim-ana") not in store.link.retained
+
+    run(test)
+
+
+def test_what_cells_make_of_zones_goes_out_with_the_next_look(run: Callable[..., Store]) -> None:
+    async def test(store: Store) -> None:
+        await store.walk()
+        store.now.facts.radio = Radio(1.0, 10, 8, 4.0, "survey")
+        store.outward.judged("floor", [Crowd("dairy", 0.9, 0.09)], [])
+        store.outward.catch_up()
+        crowd = store.link.shows(DAIRY)
+        assert (crowd["shoppers"], crowd["expected"], crowd["low"], crowd["high"]) == (1, 0.9, 0, 1)
+        assert crowd["cause"]["subject"] == "ana"
+
+    run(test)
+
+
+def test_a_home_assistant_that_comes_later_is_told_the_devices_once_more(run: Callable[..., Store]) -> None:
+    zone = "homeassistant/device/endcap-sim/zone-dairy/config"
+
+    async def test(store: Store) -> None:
+        store.outward.catch_up()
+        sent = [topic for topic, _ in store.link.sent].count(zone)
+        assert sent == 1
+        store.outward.dashboards.arrived(Incoming("homeassistant/status", b"online", 0, False))
+        store.outward.catch_up()
+        assert [topic for topic, _ in store.link.sent].count(zone) == 2
 
     run(test)
 
