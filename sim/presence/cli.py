@@ -74,14 +74,25 @@ def presence(
         else:
             from sim.presence.score_walks import Wanted, score_walks
 
-            score_walks(
-                Wanted(
-                    gateways, None if no_survey else survey, tuple(walk or ()), grid, floor, events, json,
-                    tuple(dead or ()), dead_random, seed, smoothed, speed, quick, only, tuple(settings or ()),
-                    no_survey,
-                ),
-                console,
-            )  # fmt: skip
+            wanted = Wanted(
+                gateways=gateways,
+                survey=None if no_survey else survey,
+                walks=tuple(walk or ()),
+                grid=grid,
+                floor=floor,
+                events=events,
+                json=json,
+                dead=tuple(dead or ()),
+                dead_random=dead_random,
+                seed=seed,
+                smoothed_s=smoothed,
+                speed=speed,
+                quick=quick,
+                ours_only=only,
+                settings=tuple(settings or ()),
+                no_survey=no_survey,
+            )
+            score_walks(wanted, console)
     except Nonsense as error:
         console.print(f"[bold red]Not scored:[/] {error.reason}", markup=True)
         raise typer.Exit(2) from None

@@ -72,7 +72,7 @@ class Trilateration:
 
     rounds = 8
     place_sd_m = 2.0
-    accelerates = 0.5
+    accelerates = 1.0
 
     def __init__(
         self, floor: Floor, gateways: Mapping[str, Place], losses: Mapping[str, PathLoss], carried_m: float

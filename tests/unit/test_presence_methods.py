@@ -182,6 +182,8 @@ def test_ours_is_the_production_stage_by_the_map(site: Site, tmp_path: Path) -> 
         read_walk(tmp_path / "walk.mbd", read_gateways(tmp_path / "gateways.txt")), FLOOR, Conditions()
     )
     (contender, _) = ours.contenders(site, Grid(FLOOR, 3, 1), {})
+    first = follow(contender.make(Grid(FLOOR, 3, 1)), walk)[0]
+    assert first.x != first.x or first.x > 0.0, "a subject that is nowhere yet is not at the origin"
     outcome = run(contender, [walk], Grid(FLOOR, 3, 1), True, lambda: None)
     assert outcome.pooled.right_s / outcome.pooled.time_s > 0.75
     assert len(outcome.shifted) == 25
