@@ -49,6 +49,9 @@ EDGE_CELLS_SHARE = 0.25
 
 TINY = np.float32(1e-30)
 
+THIN = 1e-12
+"""Less mass than this left by a burst is worked out again by logarithms, since single precision would lose it."""
+
 CHUNK = 16
 """Subjects worked on at once: what they need stays in a core's cache."""
 
@@ -102,21 +105,23 @@ class Beliefs:
 
     # --- beginning
 
-    def place(self, slot: int, scanners: Ints, dbm: Doubles, offset: float = 0.0) -> None:
+    def place(self, slot: int, scanners: Ints, dbm: Doubles, wider: Doubles, offset: float = 0.0) -> None:
         """Begins a subject anew from what was heard of it, anywhere on the floor; walking as people do."""
         ground, scatter = self.ground, self.scatter
         o = np.full(ground.walkable.shape, offset)
         o_var = scatter.device**2
-        spread = scatter.reading**2 + self._error_var.sum()
+        usual = scatter.reading**2 + self._error_var.sum()
         log_p = np.zeros(ground.walkable.shape)
-        for scanner, reading in zip(scanners, dbm, strict=True):
+        for scanner, reading, further in zip(scanners, dbm, wider, strict=True):
+            spread = usual + further
             off = reading - ground.level[scanner] - o
             u = 1 + off * off / (NU * (spread + o_var))
             log_p -= (NU + 1) / 2 * np.log(u)
             gain = o_var / (spread + o_var)
             o += gain * np.minimum((NU + 1) / NU / u, 1.0) * off
             o_var *= 1 - gain
-        p = np.exp(log_p - log_p.max()) * ground.walkable
+        free = ground.walkable > 0
+        p = np.exp(log_p - log_p[free].max(), where=free, out=np.zeros_like(log_p))
         row, column = self._best_window(p)
         h, w = ground.window
         seen = p[row : row + h, column : column + w]
@@ -135,19 +140,22 @@ class Beliefs:
         self.at[slot] = min(max(row, 0), ground.rows - h), min(max(column, 0), ground.columns - w)
         rows, columns = self.window(slot)
         free = ground.walkable[rows, columns]
-        self.p[slot] = motion.START[:, None, None] * (free / max(float(free.sum()), 1.0))
+        if not free.any():  # within a fixture that fills the window: whoever is placed there stands there
+            free = np.ones_like(free)
+        self.p[slot] = motion.START[:, None, None] * (free / free.sum())
         self.o[slot] = 0.0
         self.o_var[slot] = self.scatter.device**2
         self.b[slot] = 0.0
         self.b_var[slot] = self._error_var[:, None]
 
     def _best_window(self, p: Doubles) -> tuple[int, int]:
-        """The window that holds most of the mass; of those that hold as much, the one around its middle."""
+        """The window that holds most of the mass; of those that hold as much, the one nearest to their middle."""
         h, w = self.ground.window
         summed = np.pad(p.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
         held = summed[h:, w:] - summed[:-h, w:] - summed[h:, :-w] + summed[:-h, :-w]
         rows, columns = np.nonzero(held >= held.max() * (1 - 1e-3))
-        return round(float(rows.mean())), round(float(columns.mean()))
+        nearest = int(np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2))
+        return int(rows[nearest]), int(columns[nearest])
 
     # --- time
 
@@ -224,7 +232,7 @@ class Beliefs:
     def hear(self, slots: Ints, readings: Sequence[Round]) -> None:
         """Takes readings in, round by round."""
         rows, columns = self.at[slots, 0], self.at[slots, 1]
-        log_p = np.zeros((len(slots), *self.ground.window), dtype=np.float32)
+        log_l = np.zeros((len(slots), *self.ground.window), dtype=np.float32)
         own = self.scatter.reading**2
         for place, scanner, dbm, wider in readings:
             slot = slots[place]
@@ -236,7 +244,7 @@ class Beliefs:
             u = off * off
             u /= np.float32(NU) * total
             u += 1
-            log_p[place] -= np.float32((NU + 1) / 2) * np.log(u)
+            log_l[place] -= np.float32((NU + 1) / 2) * np.log(u)
             gain = o_var / (spread + o_var)
             np.divide(np.float32((NU + 1) / NU), u, out=u)
             np.minimum(u, 1, out=u)
@@ -244,15 +252,25 @@ class Beliefs:
             u *= gain.astype(np.float32)[:, None, None]
             self.o[slot] += u
             self.o_var[slot] *= 1 - gain
-        log_p -= log_p.max(axis=(1, 2), keepdims=True)
-        np.exp(log_p, out=log_p)
+        log_l -= log_l.max(axis=(1, 2), keepdims=True)
+        likely = np.exp(log_l)
         for first in range(0, len(slots), CHUNK):
             chunk = slots[first : first + CHUNK]
             p = self.p[chunk]
-            p *= log_p[first : first + CHUNK, None]
+            p *= likely[first : first + CHUNK, None]
             total = p.sum(axis=(1, 2, 3))
-            p /= np.maximum(total, TINY)[:, None, None, None]
+            for number in np.flatnonzero(total < THIN):
+                p[number] = self._thin(chunk[number], log_l[first + number])
+                total[number] = p[number].sum()
+            p /= total[:, None, None, None]
             self.p[chunk] = p
+
+    def _thin(self, slot: int, log_l: Floats) -> Floats:
+        """The belief times the likelihood without underflow, for one who is hardly where the readings say."""
+        mass = self.p[slot].sum(axis=0)
+        log_mass = np.log(mass, where=mass > 0, out=np.full_like(mass, -np.inf)) + log_l
+        grown: Floats = self.p[slot] / np.maximum(mass, TINY) * np.exp(log_mass - log_mass.max())
+        return grown
 
     def stand(self, slots: Ints, x: Doubles, y: Doubles, error_m: Doubles) -> None:
         """Takes in where a positioning system says that these subjects are, each coordinate with its standard error."""
@@ -261,8 +279,11 @@ class Beliefs:
             self._y[rows, columns] - y[:, None, None]
         ) ** 2
         u = 1 + far / (NU * np.maximum(error_m, self.ground.cell_m / 2) ** 2)[:, None, None]
-        p = self.p[slots] * (u ** (-(NU + 2) / 2)).astype(np.float32)[:, None]
-        self.p[slots] = p / np.maximum(p.sum(axis=(1, 2, 3), keepdims=True), TINY)
+        p = self.p[slots]
+        u = np.where(p.sum(axis=1) > 0, u, np.inf)
+        u /= u.min(axis=(1, 2), keepdims=True)
+        p *= (u ** (-(NU + 2) / 2)).astype(np.float32)[:, None]
+        self.p[slots] = p / p.sum(axis=(1, 2, 3), keepdims=True)
 
     def learn(self, slots: Ints, scanners: Ints, dbm: Doubles, wider: Doubles) -> tuple[Doubles, Doubles]:
         """Learns each scanner's error from one reading a subject, once the burst is whole.

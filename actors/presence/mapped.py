@@ -9,6 +9,7 @@ and a zone is decided once most of it is in. Readings that come alone are bursts
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ from protocols.ids import UNKNOWN_ZONE, Key, ZoneId
 
 BURST_GAP_MS = 50
 """Readings further apart belong to two bursts: gateways hand a packet on within a few milliseconds of each other."""
+
+BURST_MS_MAX = 250
+"""A burst ends after so long at the latest: where scanners report at their own times there are no gaps to wait for."""
 
 WHOLE_SHARE = 0.8
 """A burst counts as whole once this share of the usual number of readings is in."""
@@ -76,7 +80,8 @@ class _Track(Subject):
     """One subject: its slot among the beliefs, the burst that is under way, and what it was heard with before."""
 
     __slots__ = (
-        "begun", "believed_ms", "burst", "decided", "last_ms", "lost", "raw", "recent", "slot", "unsure_ms", "usual",
+        "began_ms", "begun", "believed_ms", "burst", "decided", "last_ms", "lost", "raw", "recent", "slot",
+        "unsure_ms", "usual",
     )  # fmt: skip
 
     def __init__(self, key: Key, zone: ZoneId, quiet_ms: int, now_ms: int) -> None:
@@ -85,7 +90,7 @@ class _Track(Subject):
         self.burst: list[tuple[int, float, float]] = []  # scanner, dBm, further variance
         self.decided = True
         self.begun = False
-        self.believed_ms = self.last_ms = now_ms
+        self.began_ms = self.believed_ms = self.last_ms = now_ms
         self.lost = 1.0
         self.recent: dict[int, tuple[float, int]] = {}  # by scanner: usual dBm, and when it was last heard
         self.raw: dict[int, Unsmoothed] = {}
@@ -124,6 +129,7 @@ class Mapped:
         """Drops the row. What it knew is learned again when the subject is next heard."""
         if (track := self._tracks.pop(key, None)) is not None:
             self._heard.pop(track, None)
+            self._to_show.pop(key, None)
             self._release(track)
 
     def subjects(self) -> Iterable[tuple[Key, ZoneId]]:
@@ -139,10 +145,17 @@ class Mapped:
         track = self._tracks.get(heard.key)
         if track is None:
             return ()
-        if heard.placed is None and not RSSI_MIN_DBM <= heard.rssi_dbm <= RSSI_MAX_DBM:  # NaN too
+        is_signal = (
+            RSSI_MIN_DBM <= heard.rssi_dbm <= RSSI_MAX_DBM  # NaN is none
+            if heard.placed is None
+            else all(isfinite(one) for one in heard.placed)
+        )
+        if not is_signal:
             self.refused += 1
             return ()
-        track.saw(heard)
+        track.seen_ms = (
+            heard.at_ms
+        )  # who heard it counts once the reading is taken in: a conclusion names that one
         if heard.placed is None and heard.scanner not in self.ground.scanners:
             self._strangers.count(heard.scanner)
             return ()
@@ -215,6 +228,9 @@ class Mapped:
                     track.decided = False
                 if not track.decided and len(track.burst) >= WHOLE_SHARE * track.usual:
                     self._decide(track, facts, found)
+                if track.begun and not 0 <= track.last_ms - track.shown_ms < POSITION_MS:
+                    track.shown_ms = track.last_ms
+                    self._to_show[track.key] = track
             waiting = {track: bursts for track, bursts in waiting.items() if bursts}
         return found
 
@@ -255,17 +271,20 @@ class Mapped:
             if track.begun:
                 walking.append(track)
                 track.burst = []
-            elif track.burst and at_ms[track] - track.believed_ms > ACQUIRE_MS:
+            elif track.burst and abs(at_ms[track] - track.believed_ms) > ACQUIRE_MS:
                 self._place(track)
                 walking.append(track)
                 track.burst = []
             elif not track.burst:
                 track.believed_ms = at_ms[track]  # since when readings are gathered
+        walking = [track for track in walking if track.begun]  # the place of one may be another's by now
         if walking:
-            elapsed_s = np.array([max(0, at_ms[track] - track.last_ms) / 1_000 for track in walking])
-            self._beliefs.walk(np.array([track.slot for track in walking]), elapsed_s)
+            passed = [min(max(0, at_ms[track] - track.last_ms), STALE_MS) / 1_000 for track in walking]
+            self._beliefs.walk(np.array([track.slot for track in walking]), np.array(passed))
             for track in walking:
                 track.believed_ms = at_ms[track]
+        for track in tracks:
+            track.began_ms = track.last_ms = at_ms[track]  # earlier than before where the clock was set back
 
     def _read(self, bursts: Mapping[_Track, list[Heard]]) -> None:
         """Takes readings into the beliefs that have begun; the others only gather them."""
@@ -277,17 +296,17 @@ class Mapped:
                 first.append(len(track.burst))
             for one in heard:
                 track.last_ms = max(track.last_ms, one.at_ms)
+                track.scanner, track.arrived_us = one.scanner, one.arrived_us
                 if one.placed is not None:
                     self._stand(track, one.placed)
                 else:
                     scanner = self.ground.scanners[one.scanner]
                     track.burst.append((scanner, *self._single(track, scanner, one)))
-                if one.at_ms - track.shown_ms >= POSITION_MS:
-                    track.shown_ms = one.at_ms
-                    self._to_show[track.key] = track
             track.decided = not track.begun
-        if not begun:
+        kept = [(track, start) for track, start in zip(begun, first, strict=True) if track.begun]
+        if not kept:
             return
+        begun, first = [track for track, _ in kept], [start for _, start in kept]
         rounds: list[Round] = []
         for number in range(max(len(track.burst) - start for track, start in zip(begun, first, strict=True))):
             place = [
@@ -319,9 +338,9 @@ class Mapped:
         """Begins the belief from the readings gathered."""
         if track.slot < 0:
             track.slot = self._slot()
-        scanner, dbm, _ = (np.array(one) for one in zip(*track.burst, strict=True))
-        self._beliefs.place(track.slot, scanner, dbm)
-        track.begun = True
+        scanner, dbm, wider = (np.array(one) for one in zip(*track.burst, strict=True))
+        self._beliefs.place(track.slot, scanner, dbm, wider)
+        track.begun, track.lost = True, 1.0
 
     def _place_anew(self, track: _Track) -> None:
         """Begins a lost subject's belief again, from what its scanners usually hear of it these seconds."""
@@ -332,19 +351,19 @@ class Mapped:
         }
         track.lost = 1.0
         if len(fresh) >= ACQUIRE_READINGS:
-            self._beliefs.place(track.slot, np.array(list(fresh)), np.array(list(fresh.values())))
+            scanners, dbm = np.array(list(fresh)), np.array(list(fresh.values()))
+            self._beliefs.place(track.slot, scanners, dbm, np.zeros(len(fresh)))
 
     def _stand(self, track: _Track, placed: tuple[float, float, float]) -> None:
         """A place that a positioning system worked out; the first one places the subject."""
-        x, y, error_m = placed
-        if not (np.isfinite(x) and np.isfinite(y) and np.isfinite(error_m)):
-            self.refused += 1
-            return
+        ground, (x, y, error_m) = self.ground, placed
+        x = min(max(x, 0.0), ground.columns * ground.cell_m)
+        y = min(max(y, 0.0), ground.rows * ground.cell_m)
         if not track.begun:
             if track.slot < 0:
                 track.slot = self._slot()
             self._beliefs.begin_at(track.slot, x, y)
-            track.begun = True
+            track.begun, track.lost = True, 1.0
         one = np.array([track.slot])
         self._beliefs.stand(one, np.array([x]), np.array([y]), np.array([max(error_m, _PLACED_MIN_M)]))
 
@@ -365,7 +384,7 @@ class Mapped:
     def _release(self, track: _Track) -> None:
         if track.slot >= 0:
             self._free.append(track.slot)
-        track.slot, track.begun, track.burst = -1, False, []
+        track.slot, track.begun, track.burst, track.decided = -1, False, [], True
 
     def _expected(self, track: _Track) -> Any:
         """The level at which each scanner should hear the subject where it most likely is: [scanners]."""
@@ -454,11 +473,14 @@ def _doubted(p: float, is_doubtful: bool) -> float:
 def _bursts(track: _Track, heard: list[Heard]) -> list[tuple[bool, list[Heard]]]:
     """The readings in portions: (whether it begins a burst, its readings)."""
     portions: list[tuple[bool, list[Heard]]] = []
-    last_ms = track.last_ms
+    is_open, began_ms, last_ms = bool(track.burst), track.began_ms, track.last_ms
     for one in heard:
-        starts = one.at_ms - last_ms > BURST_GAP_MS or (not portions and not track.burst)
+        at_ms = one.at_ms
+        starts = not is_open or abs(at_ms - last_ms) > BURST_GAP_MS or at_ms - began_ms > BURST_MS_MAX
         if starts or not portions:
             portions.append((starts, []))
+        if starts:
+            is_open, began_ms, last_ms = True, at_ms, at_ms
         portions[-1][1].append(one)
-        last_ms = max(last_ms, one.at_ms)
+        last_ms = max(last_ms, at_ms)
     return portions
