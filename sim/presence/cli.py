@@ -54,7 +54,7 @@ def presence(
     ] = None,
     seeds: Annotated[
         int, typer.Option(min=1, help="Draws of the scenario's noise beside the published one.")
-    ] = 40,
+    ] = 20,
     synthesise: Annotated[
         Path | None,
         typer.Option(help="Write gateways, survey and walks of a made-up floor into this folder."),

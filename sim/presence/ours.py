@@ -92,6 +92,11 @@ class Ours:
         # Without a map p is that of entering the zone: nothing is worked out afterwards.
         return Said(self._zone, place.p / 100.0 if stage.by_map else self._p, place.x, place.y)
 
+    def forget(self) -> None:
+        """Drops what is known of the subject: the next packet is its first."""
+        self._stage.forget(WALKER)
+        self._zone, self._p, self._admitted = UNKNOWN_ZONE, 0.0, False
+
     def _conclude(self, concluded: Sequence[Concluded]) -> None:
         for done in concluded:
             match done.input:

@@ -31,6 +31,9 @@ from sim.presence.walks import Place
 FILE_BYTES_MAX = 1024 * 1024
 """Largest scenario file. A larger one is refused."""
 
+APART_S = 60.0
+"""Samples that have nothing to do with each other are so far apart."""
+
 NEAREST_M = 0.1
 """The harness takes no distance below this."""
 
@@ -190,15 +193,21 @@ def companion(scenario: Scenario, drawn: Sequence[Sample], without: str = "") ->
 
 
 def ours(
-    scenario: Scenario, facts: Facts, interval_s: float, drawn: Sequence[Sample], without: str = ""
+    scenario: Scenario, facts: Facts, interval_s: float | None, drawn: Sequence[Sample], without: str = ""
 ) -> list[Located]:
-    """Where the store's presence sees it, if a sample is a burst of all stations and the next follows so much later."""
+    """Where the store's presence sees it, if a sample is a burst of all stations and the next follows so much later.
+
+    None: each sample for itself, as the locator takes them; nothing is known of those before.
+    """
     method = Ours(facts)
     found = []
     for number, sample in enumerate(drawn):
+        at_s = number * (APART_S if interval_s is None else interval_s)
+        if interval_s is None:
+            method.forget()
         for station, level in zip(scenario.stations, sample.levels, strict=True):
             if station.id != without:
-                said = method.hear(number * interval_s, station.id, level)
+                said = method.hear(at_s, station.id, level)
         found.append((said.x, said.y, said.zone))
     return found
 

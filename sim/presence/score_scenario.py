@@ -94,6 +94,7 @@ def _score_track(
     }
     same = ours(scenario, facts, ASSUMED_S, draws[0])
     found[f"ours, {ASSUMED_S:g} s, same draws"] = result(scenario, track.name, draws[0], same)
+    found["ours, each alone"] = runs(partial(ours, scenario, facts, None))
     for interval_s in INTERVALS_S:
         found[f"ours, {interval_s:g} s"] = runs(partial(ours, scenario, facts, interval_s))
     outages = {} if by_the_file is None else by_the_file.single_station_outage
@@ -139,9 +140,9 @@ def _show(console: Console, published: Published, rows: Mapping[str, Any], seeds
         f"[dim]published: {published.locator}, seed {published.base_seed}. companion again: our own writing of that "
         "locator on the same draws of .NET's generator. companion, ours: medians over "
         f"{max(1, seeds)} other seeds, 5th to 95th percentile. ours takes the interval between samples that stands "
-        "there, since the scenario has none, and says nothing before the first sample is over. wrong room goes by the "
-        "place, as published; wrong zone by what ours says, which holds a zone until another is likely; unknown is "
-        "wrong. Both know where stations hang, the level at one metre and the absorption.[/]"
+        "there, since the scenario has none; alone: it forgets everything before each sample, as the companion does. "
+        "wrong room goes by the place, as published; wrong zone by what ours says, which holds a zone until another is "
+        "likely; unknown is wrong. Both know where stations hang, the level at one metre and the absorption.[/]"
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from actors.facts import Facts
 from protocols.errors import Nonsense
 from sim.presence.cli import presence
 from sim.presence.dotnet import Random
@@ -102,22 +103,35 @@ def test_every_published_number_is_found_again_to_its_last_digit(scenario: Scena
             assert round(again.p95_error_m, 3) == outage.p95_error_m, (track.name, out)
 
 
-@needs_data
-def test_ours_is_nearer_on_the_same_draws(scenario: Scenario) -> None:
-    published = read_published(FILE, scenario)
-    facts = known_path_loss(
+def facts_of(scenario: Scenario) -> Facts:
+    return known_path_loss(
         (scenario.bounds.x_max, scenario.bounds.y_max),
         {room.name: (room.x_min, room.y_min, room.x_max, room.y_max) for room in scenario.rooms},
         {one.id: (Place(one.x, one.y, one.z), one.cal_rssi, one.absorption) for one in scenario.stations},
         {},
     )
+
+
+@needs_data
+@pytest.mark.parametrize("interval_s", [None, 0.5], ids=["each alone", "half a second apart"])
+def test_ours_is_nearer_on_the_same_draws(scenario: Scenario, interval_s: float | None) -> None:
+    published = read_published(FILE, scenario)
     for track, theirs in zip(scenario.tracks, published.tracks, strict=True):
         drawn = samples(scenario, track, published.base_seed, published.noise)
-        mine = result(scenario, track.name, drawn, ours(scenario, facts, 0.5, drawn))
+        mine = result(scenario, track.name, drawn, ours(scenario, facts_of(scenario), interval_s, drawn))
         assert mine.samples >= theirs.samples - 1
         assert mine.median_error_m < theirs.median_error_m
         assert mine.p95_error_m < theirs.p95_error_m
         assert mine.zone_wrong_rate is not None
+
+
+@needs_data
+def test_samples_that_stand_alone_know_nothing_of_each_other(scenario: Scenario) -> None:
+    drawn = samples(scenario, scenario.tracks[0], 5, Noise())
+    facts = facts_of(scenario)
+    ahead = ours(scenario, facts, None, drawn)
+    assert ours(scenario, facts, None, drawn[::-1]) == ahead[::-1]
+    assert ours(scenario, facts, 0.5, drawn[::-1]) != ours(scenario, facts, 0.5, drawn)[::-1]
 
 
 @needs_data
