@@ -102,6 +102,17 @@ def write_survey(points: Iterable[SurveyPoint]) -> bytes:
     return written
 
 
+def write_fingerprints(points: Iterable[SurveyPoint]) -> bytes:
+    """The points of carried devices in the published form: sensor,x,y,z,rssi,count."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("sensor", *NEEDED[1:]))
+    for point in points:
+        if not point.by:
+            rows.writerows(row[: len(NEEDED)] for row in _rows(point))
+    return text.getvalue().encode()
+
+
 def _rows(point: SurveyPoint) -> Iterator[tuple[str, ...]]:
     place = tuple(_metres(one) for one in (point.x, point.y, point.z))
     for scanner in sorted(point.heard):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from edge.settings import Settings, read_settings
-from protocols.errors import Nonsense
+from edge.cli_shared import SettingsFile, say, settings_of
+from edge.cli_survey import survey
+from edge.settings import Settings
 
 app = typer.Typer(
     name="endcap-store",
@@ -21,11 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-SettingsFile = Annotated[
-    Path | None, typer.Option("--settings", help="TOML file; ENDCAP_* in the environment overrides it.")
-]
-
-say = Console(stderr=True)
+app.add_typer(survey, name="survey")
 
 SWITCH_S = 0.0005
 """How long a thread may keep the interpreter while another wants it."""
@@ -36,7 +32,7 @@ def run(settings: SettingsFile = None) -> None:
     """Runs the store until it is told to stop (SIGINT, SIGTERM)."""
     from edge.logs import set_up_logs
 
-    read = _settings(settings)
+    read = settings_of(settings)
     set_up_logs(read.log.level, json=read.log.json)
     raise typer.Exit(_run(read))
 
@@ -49,7 +45,7 @@ def doctor(
     """Checks what a store needs, and says what to do about what is wrong."""
     from edge.doctor import examine
 
-    raise typer.Exit(examine(_settings(settings), Console(), quick=quick))
+    raise typer.Exit(examine(settings_of(settings), Console(), quick=quick))
 
 
 @app.command()
@@ -61,7 +57,7 @@ def explain(
     """Why, and why not: replays the turn of a decision and shows every campaign that was considered."""
     from edge.explain import show_decision, show_parked
 
-    read = _settings(settings)
+    read = settings_of(settings)
     raise typer.Exit(show_parked(read, parked, Console()) if parked else show_decision(read, seq, Console()))
 
 
@@ -74,16 +70,7 @@ def replay(
     """Replays the journal in this process and compares every digest."""
     from edge.explain import replay_journal
 
-    raise typer.Exit(replay_journal(_settings(settings), after, limit, Console()))
-
-
-def _settings(path: Path | None) -> Settings:
-    try:
-        return read_settings(path)
-    except Nonsense as error:
-        # A section's name in brackets would be taken for markup.
-        say.print(f"Settings: {error.reason}", highlight=False, markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+    raise typer.Exit(replay_journal(settings_of(settings), after, limit, Console()))
 
 
 def _run(settings: Settings) -> int:

@@ -14,7 +14,8 @@ import pytest
 from actors.facts import Facts
 from edge.book_survey import SurveyWrong, read_survey
 from edge.clock import WallClock
-from edge.roster import token_of
+from edge.hearing import Hearing
+from edge.roster import Roster, token_of
 from edge.survey import file
 from edge.survey.desk import SESSION_FILE, Surveyor
 from edge.survey.walk import NotHeard, OutOfStep
@@ -23,6 +24,9 @@ from protocols.devices import Sighting
 from protocols.errors import Nonsense, NotNow
 from protocols.facts import Plan, Scanner, SurveyPoint
 from protocols.ids import DeviceId, ScannerId, ZoneId
+from sim.swarm.faults import FaultPlan, Faults
+from sim.swarm.store import Life
+from sim.virtual import VirtualLoop
 from tests.unit.playbook import facts_of
 
 MINE = "aabbccddee01"
@@ -288,3 +292,15 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path, act: Callable[[Path]
         return
     with pytest.raises(NotNow, match=r"\[store\] books"):
         act(tmp_path / "none")
+
+
+def test_a_survey_hears_every_sighting_with_its_strength_as_presence_takes_it(tmp_path: Path) -> None:
+    life = Life(tmp_path, VirtualLoop(), Faults(FaultPlan()))
+    heard: list[tuple[str, str, float]] = []
+    hearing = Hearing(life.engine, Roster(b"salt"), life.clock, Facts)
+    hearing.survey = lambda sighting, dbm: heard.append((sighting.scanner, sighting.device, dbm))
+    body = b'{"id":"tag-1","rssi":-70,"rssi@1m":-65}'
+    hearing.take("espresense/devices/tag-1/milk", body)
+    hearing.take("espresense/devices/tag-1/milk", body, retained=True)
+    life.close()
+    assert heard == [("milk", "tag-1", -64.0)]
