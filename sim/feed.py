@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from edge.book_survey import SURVEY_FILE
 from protocols import topics
 from protocols.api import PresenceView
 from protocols.codec import JsonDecoder
@@ -52,9 +53,9 @@ def run_feed(
         console.print(f"[bold red]{recording}[/]: {error}")
         return 2
     if books is not None:
-        write_books(books, found, speed)
+        write_books(books, found, speed, _survey_beside(recording))
         console.print(
-            f'Wrote {books}/: put `books = "{books}"` into [store] of a settings file, and run endcap-store with it.'
+            f'Wrote {books}/: put `books = "{books}"` into \\[store] of a settings file, and run endcap-store with it.'
         )
         return 0
     _introduce(found, console)
@@ -65,6 +66,12 @@ def run_feed(
         return 1
     _conclude(found, heard, console, speed)
     return 0
+
+
+def _survey_beside(recording: Path) -> Path | None:
+    """The survey that lies beside a walk, under one of the names that such files have."""
+    beside = (recording.parent / name for name in ("fingerprints.csv", "fingerprints.csv.gz", SURVEY_FILE))
+    return next((path for path in beside if path.is_file()), None)
 
 
 def _introduce(found: Recording, console: Console) -> None:
@@ -152,8 +159,8 @@ def _conclude(found: Recording, heard: Sequence[Announced], console: Console, sp
         case Walk():
             console.print(_table(found, heard))
             console.print(
-                "[dim]Presence by the nearest scanner misses many zones: those crossed quickly, and those where "
-                f"no scanner hangs ({', '.join(found.deaf_zones()) or 'none here'}).[/]"
+                "[dim]Without a survey beside the walk presence goes by the nearest scanner, which misses zones that "
+                f"are crossed quickly or have no scanner ({', '.join(found.deaf_zones()) or 'none here'}).[/]"
             )
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import yaml
 
+from edge.book_survey import SURVEY_FILE
+from sim.presence.walks import read_points, survey_text
 from sim.recordings import (
     GRID,
     WALK_HEIGHT_M,
@@ -38,11 +41,17 @@ _LEAST = {"window_s": 0.1, "hold_s": 0.0, "zone_silence_s": 1.0, "visit_silence_
 """Smallest values that a floor may have."""
 
 
-def write_books(folder: Path, found: Recording, speed: float) -> None:
-    """Writes floor, products, campaigns and members. Times of presence are divided by `speed`: it lives by arrival."""
+def write_books(folder: Path, found: Recording, speed: float, survey: Path | None = None) -> None:
+    """Writes floor, products, campaigns and members, and with `survey` the survey of the floor.
+
+    Times of presence are divided by `speed`: it lives by arrival.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     floor = _grid(found.places) if isinstance(found, Walk) else _rooms(found)
     floor["presence"] = _presence(speed)
+    if survey is not None:
+        floor["presence"]["carried_z_m"] = round(median(point.z for point in read_points(survey)), 2)
+        (folder / SURVEY_FILE).write_bytes(survey_text(survey))
     zones = sorted(floor["zones"])
     _write(folder / "floor.yaml", floor)
     _write(folder / "products.yaml", {"products": {f"goods-{zone}": _product(zone) for zone in zones}})
