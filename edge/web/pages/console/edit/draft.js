@@ -20,6 +20,8 @@ export const desk = {
   problems: [], // what the store says, each with the thing that it is about
   checked: false, // whether that is about the floor as it is now
   unreached: "", // why the store could not be asked
+  stale: false, // somebody else saved the file since
+  apart: {}, // zone -> how well the radio tells it
   hints: {}, // zone -> a sentence, where it is drawn finer than the radio can tell
   undo: [],
   redo: [],
@@ -44,7 +46,7 @@ const closed = ({ plan, walls, ...rest }) => ({ plan: { ...plan, walls: Object.v
 export async function open() {
   const draft = await get(DRAFT);
   const floor = opened(draft.floor);
-  Object.assign(desk, { floor, base: floor, revision: draft.revision, comments: draft.comments, undo: [], redo: [], picked: null, corner: null, problems: [], hints: {} });
+  Object.assign(desk, { floor, base: floor, revision: draft.revision, comments: draft.comments, undo: [], redo: [], picked: null, corner: null, problems: [], hints: {}, apart: {}, stale: false });
   tell("picked");
   changed();
 }
@@ -144,7 +146,7 @@ export const same = (one, other) => one?.kind === other?.kind && one?.id === oth
 
 export function pick(ref, corner = null) {
   if (same(desk.picked, ref) && desk.corner === corner) return;
-  desk.picked = ref;
+  desk.picked = ref && { ...ref };
   desk.corner = corner;
   tell("picked");
 }
@@ -166,7 +168,7 @@ async function check() {
   try {
     const said = await put(`${DRAFT}?dry_run=true`, { revision: desk.revision, floor: closed(floor) });
     if (serial !== asked || floor !== desk.floor) return;
-    Object.assign(desk, { problems: said.problems.map((one) => placed(one, floor)), checked: true, unreached: "" });
+    Object.assign(desk, { problems: said.problems.map((one) => placed(one, floor)), checked: true, unreached: "", stale: said.revision !== desk.revision });
   } catch (error) {
     if (serial !== asked) return;
     desk.unreached = error.message;

@@ -33,6 +33,7 @@ export function makeExpected(announce) {
     choose.hidden = known === null;
     missing.hidden = known !== null;
     desk.hints = Object.fromEntries(Object.entries(known?.zones ?? {}).filter(([, zone]) => zone.say).map(([zone, { say }]) => [zone, say]));
+    desk.apart = known?.zones ?? {};
     said.replaceChildren(...(known?.say ?? []).map((words) => el("li", { text: words })));
     show();
     tell("problems");

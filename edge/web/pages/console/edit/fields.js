@@ -3,9 +3,9 @@
 import { attr, el, text } from "../../lib/dom.js";
 import { icon } from "../../lib/icons.js";
 import { shop } from "../shop.js";
-import { change, desk, pick, problemsOf, sentence } from "./draft.js";
+import { change, desk, pick, problemsOf, sentence, tell } from "./draft.js";
 import { isClosed, middle, onGrid, tidy } from "./geometry.js";
-import { corners, having, renamed, thing, title, withCorners } from "./model.js";
+import { corners, freeId, having, renamed, thing, title, withCorners } from "./model.js";
 
 const M = { unit: "m", step: 0.1 };
 const WHOLE = { step: 1 };
@@ -38,7 +38,7 @@ export function makeFields(body, announce, extras) {
   function draw() {
     const ref = desk.picked;
     const one = ref && thing(desk.floor, ref);
-    const key = ref ? JSON.stringify([ref, corners(ref.kind, one ?? [])?.length, Boolean(one)]) : "";
+    const key = keyOf(ref, one);
     if (key !== shown) {
       shown = key;
       parts = [];
@@ -46,6 +46,8 @@ export function makeFields(body, announce, extras) {
     }
     if (ref) for (const part of parts) part(ref, one, problemsOf(ref));
   }
+
+  const keyOf = (ref, one) => (ref ? JSON.stringify([ref, corners(ref.kind, one ?? [])?.length, Boolean(one)]) : "");
 
   function form(ref, one) {
     const said = el("ul", { class: "said-of" });
@@ -63,7 +65,11 @@ export function makeFields(body, announce, extras) {
     if (ref.id === undefined || ref.kind === "walls") return null;
     const fresh = desk.base[ref.kind][ref.id] === undefined;
     if (!fresh) return el("p", { class: "cap id" }, "Id ", el("span", { class: "mono", text: ref.id }));
-    return labelled("Id", el("input", { class: "entry mono", value: ref.id, maxlength: 128, spellcheck: "false", autocapitalize: "off", "data-field": "id", onchange: (event) => rename(ref, event.target) }), {
+    const input = el("input", { class: "entry mono", value: ref.id, maxlength: 128, spellcheck: "false", autocapitalize: "off", "data-field": "id", onchange: (event) => rename(ref, event.target) });
+    parts.push(() => {
+      if (document.activeElement !== input) input.value = ref.id;
+    });
+    return labelled("Id", input, {
       hint: ref.kind === "scanners" ? "The name by which the gateway calls itself. It cannot change once it is saved." : "It cannot change once it is saved.",
     }).node;
   }
@@ -76,8 +82,16 @@ export function makeFields(body, announce, extras) {
       input.value = ref.id;
       return;
     }
-    change(`${ref.id} named ${to}`, (floor) => renamed(floor, ref, to));
-    pick({ kind: ref.kind, id: to });
+    called(ref, to, `${ref.id} named ${to}`, (floor) => floor);
+  }
+
+  // The form stands for the same thing under its other id, so whoever tabs on from here comes to its next field.
+  function called(ref, to, say, make) {
+    const from = { ...ref };
+    ref.id = to;
+    shown = keyOf(ref, thing(desk.floor, from));
+    change(say, (floor) => renamed(make(floor, from), from, to));
+    tell("picked");
   }
 
   function field(ref, name, label, how) {
@@ -85,7 +99,14 @@ export function makeFields(body, announce, extras) {
       ? el("select", { class: "entry", "data-field": name, onchange: (event) => write(event.target.value) })
       : el("input", { class: "entry", "data-field": name, ...(how.step ? { type: "number", step: "any", inputmode: "decimal" } : { type: "text", maxlength: 200 }), onchange: (event) => typed(event.target), onkeydown: (event) => how.step && stepped(event, how.step) });
     const { node, mark } = labelled(label, input, how);
-    const write = (value) => change(`${title(ref, thing(desk.floor, ref))}: ${label.toLowerCase()}`, (floor) => having(floor, ref, { ...thing(floor, ref), [name]: value }), `${ref.kind}/${ref.id}/${name}`);
+    function write(value) {
+      const say = `${title(ref, thing(desk.floor, ref))}: ${label.toLowerCase()}`;
+      const make = (floor, own) => having(floor, own, { ...thing(floor, own), [name]: value });
+      // A new zone's id follows its first name: campaigns will read better for it.
+      const unnamed = ref.kind === "zones" && name === "name" && value && /^zone-\d+$/.test(ref.id) && !desk.base.zones[ref.id];
+      if (unnamed) called(ref, freeId(desk.floor, "zones", value), say, make);
+      else change(say, (floor) => make(floor, ref), `${ref.kind}/${ref.id}/${name}`);
+    }
 
     function typed(target) {
       if (!how.step) return write(target.value.trim());

@@ -31,7 +31,7 @@ export function makeHands(canvas, view, { redraw, drawn, announce }) {
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     down.set(event.pointerId, event);
-    canvas.focus({ preventScroll: true });
+    canvas.focus({ preventScroll: true, focusVisible: false });
     canvas.setPointerCapture(event.pointerId);
     if (down.size === 2) return pinch();
     if (down.size > 2) return undefined;
@@ -151,6 +151,7 @@ export function makeHands(canvas, view, { redraw, drawn, announce }) {
   // Takes back what is under way: a drag, a line, two points. False if nothing was.
   function cancel() {
     const had = hold !== null || sketch !== null || measured !== null;
+    if (measured) use("select");
     hold = sketch = next = caught = measured = null;
     if (!revert()) redraw();
     return had;

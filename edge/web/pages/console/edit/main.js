@@ -139,6 +139,11 @@ export function makeEditor(cols, announce, closed) {
   }
 
   function extras(ref) {
+    const apart = ref.kind === "zones" && desk.apart[ref.id];
+    if (apart) {
+      const taken = desk.floor.zones[apart.confused_with]?.name;
+      return el("p", { class: "cap", text: `The radio tells it apart ${Math.round(apart.told_apart_p * 100)} % of the time${taken ? `; else it is mostly taken for ${taken}` : ""}.` });
+    }
     if (ref.kind === "picture") return picture.acts();
     if (ref.kind === "signs") return el("p", { class: "cap", text: "What it plays, and for which zones, is set in floor.yaml." });
     if (ref.kind === "presence") return el("p", { class: "cap", text: "Swapped in without a restart. Shoppers keep the zone they are in." });

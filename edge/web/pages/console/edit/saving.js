@@ -26,7 +26,7 @@ export function makeSaving(bar, { close, announce }) {
     if (!desk.floor) return;
     const wrong = errors().length;
     const found = dirty() ? changes(desk.base, desk.floor).length : 0;
-    const words = desk.unreached || (wrong ? `${several(wrong, "thing")} to mend first` : found ? several(found, "change") : "Nothing changed yet");
+    const words = desk.unreached || (wrong ? `${wrong} to mend first` : desk.stale ? "Somebody else saved meanwhile" : found ? several(found, "change") : "Nothing changed yet");
     text(count, words);
     attr(count, "class", desk.unreached || wrong ? "t-out b" : found ? "b" : "cap");
     first.hidden = Boolean(desk.unreached) || !errors().some((one) => one.ref);

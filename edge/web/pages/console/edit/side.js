@@ -122,7 +122,9 @@ export function removePicked(announce) {
   const ref = desk.picked;
   if (!ref || ref.kind === "plan" || ref.kind === "presence") return false;
   if (ref.kind === "signs") return announce("A screen is taken out in floor.yaml, with what it plays.") ?? false;
-  const name = title(ref, thing(desk.floor, ref));
+  const one = thing(desk.floor, ref);
+  if (!one) return false;
+  const name = title(ref, one);
   change(`${name} removed`, (floor) => having(floor, ref, undefined));
   pick(null);
   announce(`${name} removed. Ctrl Z brings it back.`);
