@@ -16,12 +16,17 @@ from protocols.cells import ScannerHealth
 HEARABLE_DBM = -88.0
 """A scanner is missed where the map says at least this: weaker packets are lost anyway."""
 
-MISSES = 12
+MISSES = 12.0
 """Bursts in a row that a silent scanner missed. A healthy one that loses one packet in five does so by chance once in
-250 million."""
+250 million. A burst counts by the share of the scanners near by that did hear it: a reading that comes alone, from one
+that reports at its own times, says little of the others."""
 
 SILENT_MS = 6_000
 """And for so long, while others hear."""
+
+GAPS, GAP_MAX_MS, GAP_KEPT = 3, 15_000, 0.9
+"""And for so many times as long as it lately kept people waiting: a node that reports every 15 s is not silent in
+between. The longest wait is forgotten by and by, to this share with each hearing."""
 
 READINGS = 60
 """Readings that a mean of errors is worth, and that must be in before anything is said of it."""
@@ -35,6 +40,9 @@ MOVED_DB = 10.0
 HEALED = 0.75
 """A scanner is well again once it is within this share of the limit, so that it is not named to and fro."""
 
+_NEVER = np.iinfo(np.int64).max
+"""When a scanner that misses nothing began to miss something."""
+
 
 class Health:
     """The scanners of one map, by their places in it."""
@@ -42,8 +50,9 @@ class Health:
     def __init__(self, ground: Ground) -> None:
         count = len(ground.scanners)
         self._names = tuple(ground.scanners)
-        self._misses = np.zeros(count, dtype=np.int64)
-        self._heard_ms = np.full(count, -1, dtype=np.int64)
+        self._misses = np.zeros(count)
+        self._missed_ms = np.full(count, _NEVER, dtype=np.int64)  # since when it misses what it should hear
+        self._gap_ms = np.zeros(count)
         self._mean = np.zeros(count)
         self._square = np.zeros(count)
         self._readings = np.zeros(count)
@@ -62,14 +71,19 @@ class Health:
     def burst(self, heard: set[int], level: NDArray[np.float32], now_ms: int) -> None:
         """A burst of one subject is over: who heard it, and the level that each scanner should have heard."""
         missed = level >= HEARABLE_DBM
+        share = min(1.0, len(heard) / max(1, int(np.count_nonzero(missed))))
         for scanner in heard:
             missed[scanner] = False
-            self._misses[scanner] = 0
-            self._heard_ms[scanner] = now_ms
-        self._misses[missed] += 1
-        self._heard_ms[self._heard_ms < 0] = now_ms  # never heard yet: silent from the first burst on
-        for scanner in range(len(self._names)):
-            self._judge(scanner, now_ms)
+            if self._missed_ms[scanner] != _NEVER:
+                if self._state[scanner] != "silent":
+                    gap_ms = min(max(0, now_ms - int(self._missed_ms[scanner])), GAP_MAX_MS)
+                    self._gap_ms[scanner] = max(gap_ms, GAP_KEPT * self._gap_ms[scanner])
+                self._missed_ms[scanner] = _NEVER
+            else:
+                self._gap_ms[scanner] *= GAP_KEPT
+            self._misses[scanner] = 0.0
+        self._misses[missed] += share
+        self._missed_ms[missed] = np.minimum(self._missed_ms[missed], now_ms)
 
     def silent(self) -> frozenset[int]:
         """The scanners that are silent now."""
@@ -88,10 +102,16 @@ class Health:
             )
         ]
 
+    def judge(self, now_ms: int) -> None:
+        """Looks at all scanners. Names change here and nowhere else, so that a burst costs little."""
+        for scanner in range(len(self._names)):
+            self._judge(scanner, now_ms)
+
     def _judge(self, scanner: int, now_ms: int) -> None:
         before = self._state[scanner]
         state = "ok"
-        if self._misses[scanner] >= MISSES and now_ms - self._heard_ms[scanner] >= SILENT_MS:
+        patience_ms = max(SILENT_MS, GAPS * self._gap_ms[scanner])
+        if self._misses[scanner] >= MISSES and now_ms - self._missed_ms[scanner] >= patience_ms:
             state = "silent"
         elif self._readings[scanner] >= READINGS:
             limit = HEALED if before in ("deaf", "moved") else 1.0

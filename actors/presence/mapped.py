@@ -153,9 +153,8 @@ class Mapped:
         if not is_signal:
             self.refused += 1
             return ()
-        track.seen_ms = (
-            heard.at_ms
-        )  # who heard it counts once the reading is taken in: a conclusion names that one
+        # Who heard it counts once the reading is taken in: a conclusion names the one that made it.
+        track.seen_ms = heard.at_ms
         if heard.placed is None and heard.scanner not in self.ground.scanners:
             self._strangers.count(heard.scanner)
             return ()
@@ -168,6 +167,7 @@ class Mapped:
         found = self._take(facts)
         if not 0 <= self._next_round_ms - now_ms <= ROUND_MS:
             self._next_round_ms = now_ms + ROUND_MS
+            self.health.judge(now_ms)
             found.extend(self._round(now_ms, facts))
         return tuple(found)
 
@@ -279,7 +279,7 @@ class Mapped:
                 track.believed_ms = at_ms[track]  # since when readings are gathered
         walking = [track for track in walking if track.begun]  # the place of one may be another's by now
         if walking:
-            passed = [min(max(0, at_ms[track] - track.last_ms), STALE_MS) / 1_000 for track in walking]
+            passed = [min(max(0, at_ms[track] - track.began_ms), STALE_MS) / 1_000 for track in walking]
             self._beliefs.walk(np.array([track.slot for track in walking]), np.array(passed))
             for track in walking:
                 track.believed_ms = at_ms[track]

@@ -36,7 +36,7 @@ def unsmoothed(
     """The reading behind a mean, its further variance in dB², and what to hand in with the next mean."""
     now = Unsmoothed(dbm, at_ms)
     elapsed_s = (at_ms - before.at_ms) / 1_000 if before is not None else 0.0
-    if before is None or elapsed_s > FORGOTTEN * smoothing_s:
+    if before is None or not 0 <= elapsed_s <= FORGOTTEN * smoothing_s:  # or the clock was set back
         return dbm, OLD_MEAN_SD_DB**2, now
     keeps = exp(-max(elapsed_s, 1e-3) / smoothing_s)
     wider = ROUNDING_DB**2 * (1 + keeps * keeps) / (1 - keeps) ** 2
