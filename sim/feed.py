@@ -64,7 +64,7 @@ def run_feed(
     except aiomqtt.MqttError as error:
         console.print(f"[bold red]The broker at {host}:{port} does not answer[/]: {error}. Is it running?")
         return 1
-    _conclude(found, heard, console, speed)
+    _conclude(found, heard, console, speed, _survey_beside(recording) is not None)
     return 0
 
 
@@ -140,7 +140,9 @@ async def _listen(
             announced.append(Announced(view.zone, (time.monotonic() - began_s) * speed))
 
 
-def _conclude(found: Recording, heard: Sequence[Announced], console: Console, speed: float) -> None:
+def _conclude(
+    found: Recording, heard: Sequence[Announced], console: Console, speed: float, is_surveyed: bool
+) -> None:
     if not heard:
         console.print(
             "The store announced nothing: no store listens at this broker, or it does not know the device. "
@@ -158,10 +160,11 @@ def _conclude(found: Recording, heard: Sequence[Announced], console: Console, sp
             console.print(f"The store shows it in [bold]{heard[-1].zone}[/], after {changes} ({said}).")
         case Walk():
             console.print(_table(found, heard))
-            console.print(
-                "[dim]Without a survey beside the walk presence goes by the nearest scanner, which misses zones that "
-                f"are crossed quickly or have no scanner ({', '.join(found.deaf_zones()) or 'none here'}).[/]"
-            )
+            if not is_surveyed:
+                console.print(
+                    "[dim]Without a survey beside the walk presence goes by the nearest scanner, which misses zones "
+                    f"that are crossed quickly or have no scanner ({', '.join(found.deaf_zones()) or 'none here'}).[/]"
+                )
 
 
 def _table(found: Walk, heard: Sequence[Announced]) -> Table:
