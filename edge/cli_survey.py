@@ -133,7 +133,7 @@ def scanners(
     once: Quiet = False,
     settings: SettingsFile = None,
 ) -> None:
-    """Lets scanners listen to each other's own beacons, and follows that here."""
+    """Lets scanners listen to each other's own beacons, and follows that here. Replaces what they heard before."""
     from edge.survey.remote import Remote
     from edge.survey.shown import pairs_table
     from edge.web.survey_views import ScannersView, SurveyListen

@@ -246,7 +246,7 @@ class Surveyor:
         if not points:
             return
         try:
-            await asyncio.to_thread(file.put, self._books, points)
+            await asyncio.to_thread(file.put_beacons, self._books, points)
         except EndcapError as error:  # told to whoever asks; tried again with the next round
             self._trouble = error.reason
             log.warning("survey_not_written", why=error.reason)

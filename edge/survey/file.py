@@ -43,6 +43,16 @@ def put(folder: Path, points: Iterable[SurveyPoint]) -> Points:
     return _change(folder, lambda held: {**{where(one): one for one in held}, **added}.values())
 
 
+def put_beacons(folder: Path, points: Iterable[SurveyPoint]) -> Points:
+    """Adds what scanners heard of each other. What was heard of the same beacons before is dropped.
+
+    A scanner that was moved since would else be in two places.
+    """
+    added = tuple(points)
+    again = {point.by for point in added}
+    return _change(folder, lambda held: (*(one for one in held if one.by not in again), *added))
+
+
 def drop(folder: Path, gone: Where) -> Points:
     """Takes a point out; one that is not there is no harm. Gives the rest. Raises SurveyWrong, NotNow."""
     return _change(folder, lambda held: (one for one in held if where(one) != gone))

@@ -138,8 +138,10 @@ async def test_one_walks_from_point_to_point_and_the_page_goes_on_by_itself(
     async with look(browser, PHONE) as page:
         await page.goto(f"{store.url}/survey")
         await expect(page.locator(".lead:visible")).to_have_text("In Produce. Hold the phone as usual.")
-        await page.get_by_role("button", name="I am standing here").click()
+        await page.get_by_role("button", name="I am standing here").press("Enter")
+        await expect(page.get_by_role("heading", name="Stay here")).to_be_focused()
         await expect(page.locator("#about")).to_contain_text("1 of 56 points")
+        await expect(page.get_by_role("button", name="I am standing here")).to_be_focused()
         await expect(page.locator(".lead:visible")).to_have_text(
             "In Produce, 3 m down the plan. Hold the phone as usual."
         )

@@ -271,6 +271,15 @@ async def test_what_scanners_heard_is_tried_again_when_it_could_not_be_written(d
     assert "could not be written" in (await desk.desk.listen(SurveyListen(seconds=0))).say
 
 
+def test_a_scanner_that_hung_elsewhere_is_in_one_place_only(tmp_path: Path) -> None:
+    walked = SurveyPoint(1.0, 1.0, 1.2, "", {"milk": {-60: 1}})
+    before = SurveyPoint(1.0, 1.0, 2.5, "milk", {"bread": {-70: 9}}, "2026-11-20")
+    other = SurveyPoint(8.0, 1.0, 2.5, "bread", {"milk": {-71: 9}}, "2026-11-20")
+    after = SurveyPoint(3.0, 1.0, 2.5, "milk", {"bread": {-66: 9}}, "2026-11-24")
+    file.put(tmp_path, (walked, before, other))
+    assert file.put_beacons(tmp_path, (after,)) == (walked, other, after)
+
+
 def test_points_are_put_replaced_and_dropped_and_the_rest_stays(tmp_path: Path) -> None:
     def point(x: float, **heard: int) -> SurveyPoint:
         return SurveyPoint(x, 1.0, 1.2, "", {one: {dbm: 1} for one, dbm in heard.items()}, "2026-11-24")

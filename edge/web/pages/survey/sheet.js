@@ -14,14 +14,19 @@ export function makeSheet(box, acts) {
   const standing = makeStanding(acts);
   const done = makeDone(acts);
   const parts = { walking, standing, enough: standing, done };
+  let shown = null;
   box.append(walking.node, standing.node, done.node);
 
   return {
     draw(now, about) {
+      const focused = box.contains(document.activeElement);
       const part = now.phase === "done" && about.chosen ? walking : parts[now.phase];
       box.hidden = !part;
       for (const one of [walking, standing, done]) one.node.hidden = one !== part;
       part?.draw(now, about);
+      // Whoever uses the keyboard goes on where the next step is; standing, there is nothing to press.
+      if (focused && shown !== part) part?.first.focus();
+      shown = part;
     },
   };
 }
@@ -34,10 +39,11 @@ function makeWalking(acts) {
   const undo = button("Undo last", acts.undo);
   const back = button("Next point", acts.back);
   const skip = button("Skip", acts.skip);
+  const first = button("I am standing here", acts.begin, "btn primary big");
   const node = el(
     "div", { class: "sheet-in" },
     el("div", {}, title, lead),
-    button("I am standing here", acts.begin, "btn primary big"),
+    first,
     el("div", { class: "acts" }, skip, back, undo, button("Elsewhere", acts.elsewhere)),
   );
 
@@ -49,7 +55,7 @@ function makeWalking(acts) {
     skip.hidden = chosen;
     back.hidden = !chosen;
   }
-  return { node, draw };
+  return { node, draw, first };
 }
 
 // "In Dairy, 3 m to the right." The plan's own directions: nobody knows which way the phone points.
@@ -77,7 +83,7 @@ function makeStanding(acts) {
   const figure = svg("text", { x: 52, y: 58 });
   const unit = svg("text", { class: "unit", x: 52, y: 76 }, "seconds");
   const ring = svg("svg", { class: "ring", viewBox: "0 0 104 104", role: "img", "aria-label": "Progress" }, svg("circle", { class: "rail", cx: 52, cy: 52, r: 44 }), ringIn, figure, unit);
-  const title = el("h2", { text: "Stay here" });
+  const title = el("h2", { text: "Stay here", tabindex: -1 });
   const lead = el("p", { class: "lead num" });
   const ears = el("ul", { class: "ears", "aria-label": "Scanners that hear you" });
   const next = button("Enough, next", acts.finish);
@@ -105,7 +111,7 @@ function makeStanding(acts) {
       text(row.lastChild, count(one.readings));
     });
   }
-  return { node, draw };
+  return { node, draw, first: title };
 }
 
 function makeDone(acts) {
@@ -113,11 +119,12 @@ function makeDone(acts) {
   const lead = el("p", { class: "lead num" });
   const weak = el("ul", { class: "weak-list" });
   const again = button("Undo last", acts.undo);
+  const first = el("a", { class: "btn primary big", href: "/", text: "See it on the console" });
   const node = el(
     "div", { class: "sheet-in" },
     el("div", { class: "well-done" }, el("span", { class: "mark" }, icon("check")), el("div", {}, title, lead)),
     weak,
-    el("a", { class: "btn primary big", href: "/", text: "See it on the console" }),
+    first,
     el("div", { class: "acts" }, again, button("Another spot", acts.elsewhere), button("End", acts.end)),
   );
 
@@ -131,5 +138,5 @@ function makeDone(acts) {
     attr(again, "disabled", !now.can_undo);
     keep(weak, poor, (one) => `${one.x},${one.y}`, (one) => el("li", {}, icon("alert"), el("span", { text: `${where(one, null, floor)} ${one.weak}` })));
   }
-  return { node, draw };
+  return { node, draw, first };
 }
