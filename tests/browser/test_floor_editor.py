@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -422,6 +423,32 @@ async def test_a_store_out_of_reach_keeps_the_draft_until_it_is_back(store: Stor
         await page.keyboard.press("ArrowRight")
         await hands.save()
     assert (await drafted(store))["scanners"]["coffee"][1:3] == (11.7, 9.2)
+
+
+async def test_a_file_that_holds_errors_is_said_and_not_opened(store: Store, browser: Browser) -> None:
+    file = store.door.floor_desk.folder / "floor.yaml"
+    file.write_text(file.read_text().replace("{name: Dairy, ", "{nmae: Dairy, "))
+    async with look(browser, offline=True) as page:  # a 422 is a red line in any browser's console
+        await page.goto(store.url)
+        await page.wait_for_selector("#feed li")
+        await page.get_by_role("button", name="Edit floor").click()
+        await expect(page.locator("#floor").get_by_role("alert")).to_contain_text(
+            "floor.yaml holds errors; mend it by hand first. floor.yaml line 22: a zone needs 'name'"
+        )
+        await expect(page.locator("#floor .plan")).to_be_visible()
+
+
+async def test_after_a_save_expected_errors_are_those_of_the_new_floor(store: Store, hands: Hands) -> None:
+    page = hands.page
+    await page.locator("label.layer").click()
+    await expect(page.locator("#things")).to_contain_text(FINER)
+    assert store.door.expects is not None
+    store.door.expects = msgspec.structs.replace(store.door.expects, zones={}, say=("All is well heard.",))
+    await hands.drag((11.2, 8.6), (11.6, 9.2))
+    await hands.save()
+    await expect(page.locator(".heat-foot")).to_contain_text("All is well heard.")
+    await page.get_by_role("tab", name="Zones").click()
+    await expect(page.locator("#things")).not_to_contain_text(FINER)
 
 
 async def test_where_editing_is_off_there_is_no_door_to_it(browser: Browser) -> None:

@@ -8,6 +8,7 @@ import { SCREEN, TILL, corners, thing, title } from "./model.js";
 
 const WAVE = "M1.9 6.3a8.8 8.8 0 0 1 12.2 0M4.1 8.8a5.6 5.6 0 0 1 7.8 0M6.3 11.2a2.5 2.5 0 0 1 3.4 0";
 const CHAR_PX = 6.6; // how wide a letter of a label is, about
+const KINDS = ["zones", "walls", "shelves", "tills", "signs", "scanners"]; // from below to above
 const units = (m) => Math.round(m * UNIT * 100) / 100;
 const path = (points) => points.map(([x, y]) => `${units(x)},${units(y)}`).join(" ");
 
@@ -16,6 +17,7 @@ export function makeDrawing(canvas, layers) {
   const ground = svg("g");
   const things = svg("g");
   const marks = svg("g");
+  const made = new Map();
   canvas.append(ground, layers.picture, layers.heat, things, marks);
 
   function draw(u) {
@@ -25,10 +27,19 @@ export function makeDrawing(canvas, layers) {
       svg("rect", { class: "ground", width: units(width), height: units(height), rx: 2 }),
       ...grid(width, height, u),
     );
-    things.replaceChildren(...["zones", "walls", "shelves", "tills", "signs", "scanners"].map(
-      (kind) => svg("g", {}, Object.entries(floor[kind]).map(([id, one]) => drawn(kind, id, one, u))),
-    ));
+    things.replaceChildren(...KINDS.map((kind) => layer(kind, floor[kind], u)));
     marks.replaceChildren(...handles(u), ...layers.sketch(u));
+  }
+
+  // A large store has thousands of things: what did not change since is not drawn again while something is dragged.
+  function layer(kind, section, u) {
+    const had = made.get(kind);
+    const picked = desk.picked?.kind === kind ? desk.picked : null;
+    const seen = [section, picked, desk.problems, desk.hints, u];
+    if (had && seen.every((one, n) => one === had.seen[n])) return had.node;
+    const node = svg("g", {}, Object.entries(section).map(([id, one]) => drawn(kind, id, one, u)));
+    made.set(kind, { node, seen });
+    return node;
   }
 
   function drawn(kind, id, one, u) {

@@ -21,15 +21,15 @@ export function makeExpected(announce) {
   const foot = el("div", { class: "heat-foot", hidden: true }, legend, said);
   let known = null;
 
-  // Asked each time that editing begins: a survey may have been made since.
+  // Asked when editing begins, as a survey may have been made since, and when the store has another floor.
   async function learn() {
-    known = null;
-    box.checked = false;
+    let found = null;
     try {
-      known = await get("/api/v1/floor/expected");
+      found = await get("/api/v1/floor/expected");
     } catch (error) {
       if (error.status !== 404) announce(error.message);
     }
+    known = found;
     choose.hidden = known === null;
     missing.hidden = known !== null;
     desk.hints = Object.fromEntries(Object.entries(known?.zones ?? {}).filter(([, zone]) => zone.say).map(([zone, { say }]) => [zone, say]));
@@ -61,7 +61,13 @@ export function makeExpected(announce) {
     return paths.map((d, step) => svg("path", { class: `heat${step}`, d: d || "M0 0" }));
   }
 
-  return { layer, choose, missing, foot, learn };
+  function begin() {
+    known = null;
+    box.checked = false;
+    return learn();
+  }
+
+  return { layer, choose, missing, foot, begin, learn };
 }
 
 const tint = (error) => (error >= 0 ? STEPS_M.findLastIndex((least) => error >= least) : -1);

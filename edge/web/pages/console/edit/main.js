@@ -2,6 +2,7 @@
 
 import { attr, el, svg, text } from "../../lib/dom.js";
 import { icon } from "../../lib/icons.js";
+import { on as onShop } from "../shop.js";
 import { makeDrawing } from "./drawing.js";
 import { change, desk, on, open, pick, use } from "./draft.js";
 import { makeExpected } from "./expected.js";
@@ -93,6 +94,7 @@ export function makeEditor(cols, announce, closed) {
     fields.draw();
     redraw();
   });
+  onShop("floor", () => document.body.dataset.mode === "edit" && expected.learn());
   on("problems", () => {
     fields.draw();
     redraw();
@@ -161,7 +163,7 @@ export function makeEditor(cols, announce, closed) {
     await open();
     document.body.dataset.mode = "edit";
     use("select");
-    for (const act of [view.fit, drawTools, saving.draw, expected.learn]) act();
+    for (const act of [view.fit, drawTools, saving.draw, expected.begin]) act();
     canvas.focus({ preventScroll: true });
     announce("Editing the floor. The store goes on with the floor it has until you save.");
   }
