@@ -46,6 +46,12 @@ def presence(
     no_survey: Annotated[
         bool, typer.Option("--no-survey", help="Without a survey, even if one is given.")
     ] = False,
+    mutual: Annotated[
+        bool,
+        typer.Option(
+            "--mutual", help="Without a survey, but gateways hear each other: its points beside them."
+        ),
+    ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Leave the shifted grids out.")] = False,
     only: Annotated[bool, typer.Option("--ours", help="Leave the other methods out.")] = False,
     settings: Settings = None,
@@ -91,6 +97,7 @@ def presence(
                 ours_only=only,
                 settings=tuple(settings or ()),
                 no_survey=no_survey,
+                mutual=mutual,
             )
             score_walks(wanted, console)
     except Nonsense as error:

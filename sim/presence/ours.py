@@ -42,7 +42,6 @@ BEGAN_MS = 1_700_000_000_000
 
 NAME = "endcap"
 NEAREST = "endcap, nearest scanner"
-PLANNED = "endcap, map by the plan"
 
 NOWHERE_M = 99.0
 """The doubt of a position that is none."""
@@ -185,13 +184,13 @@ def write_books(folder: Path, site: Site, grid: Grid, settings: Mapping[str, Any
 
 def contenders(site: Site, grid: Grid, settings: Mapping[str, Any]) -> list[Contender]:
     """The store's presence, and the same store without a map."""
-    store = Store(site, grid, settings)
-    found = [replace(_contender(NAME, "the store's presence, as a cell runs it", store), ours=True)]
-    if site.survey:
-        without = Store(replace(site, survey=()), grid, {**settings, "method": "nearest"})
-        return [*found, _contender(NEAREST, "the same store without a map", without)]
-    planned = Store(site, grid, {**settings, "method": "radio"})
-    return [*found, _contender(PLANNED, "the same store with a map of path loss alone", planned)]
+    # Where nothing was measured the map is path loss by the plan, which a store makes only when it is told to.
+    chosen = settings if site.survey else {"method": "radio", **settings}
+    found = replace(
+        _contender(NAME, "the store's presence, as a cell runs it", Store(site, grid, chosen)), ours=True
+    )
+    without = Store(replace(site, survey=()), grid, {**settings, "method": "nearest"})
+    return [found, _contender(NEAREST, "the same store without a map", without)]
 
 
 def _contender(name: str, about: str, store: Store) -> Contender:

@@ -10,11 +10,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from edge.book_survey import write_survey
 from protocols.errors import Nonsense
 from sim.presence import fingerprints, ours, ranging
 from sim.presence.baselines import nearest_scanner
 from sim.presence.grids import Grid, read_floor, read_grid
 from sim.presence.methods import Contender, Site
+from sim.presence.mutual import heard_of_each_other
 from sim.presence.play import Conditions, Played, play
 from sim.presence.report import introduce, show, to_json, write_events
 from sim.presence.run import Outcome, run, runs_of
@@ -41,6 +43,7 @@ class Wanted:
     ours_only: bool = False
     settings: tuple[str, ...] = ()
     no_survey: bool = False
+    mutual: bool = False
 
 
 def score_walks(wanted: Wanted, console: Console) -> list[Outcome]:
@@ -79,13 +82,13 @@ def read(wanted: Wanted) -> tuple[Site, Grid, list[Walk]]:
         raise Nonsense(
             f"two walks are called {max(names, key=names.count)}; events would not tell them apart"
         )
-    site = Site(
-        floor,
-        dict(listed.values()),
-        () if wanted.survey is None else read_points(wanted.survey),
-        b"" if wanted.survey is None else survey_text(wanted.survey),
-        wanted.smoothed_s,
-    )
+    gateways = dict(listed.values())
+    points = () if wanted.survey is None else read_points(wanted.survey)
+    text = b"" if wanted.survey is None else survey_text(wanted.survey)
+    if wanted.mutual and points:
+        points = heard_of_each_other(points, gateways)
+        text = write_survey(points)
+    site = Site(floor, gateways, points, text, wanted.smoothed_s)
     return site, grid, walks
 
 

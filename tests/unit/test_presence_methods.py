@@ -159,7 +159,7 @@ def test_without_a_survey_there_are_only_methods_that_need_none(site: Site) -> N
     bare = Site(FLOOR, dict(PLACES))
     names = {contender.name for contender in everything(bare)}
     assert "fingerprints" not in names and "trilateration, surveyed" not in names
-    assert {ours.NAME, ours.PLANNED, "trilateration, default"} <= names
+    assert {ours.NAME, ours.NEAREST, "trilateration, default"} <= names
     assert ours.NEAREST in {contender.name for contender in everything(site)}
 
 

@@ -13,7 +13,9 @@ import typer
 from typer.testing import CliRunner, Result
 
 from protocols.errors import Nonsense
+from protocols.facts import SurveyPoint
 from sim.presence.cli import presence
+from sim.presence.mutual import heard_of_each_other
 from sim.presence.play import Conditions, Played, bursts, play
 from sim.presence.walks import read_gateways, read_points, read_walk
 from tests.unit.presence_site import (
@@ -256,3 +258,13 @@ def test_gateways_file_of_the_site_is_what_the_reader_takes(tmp_path: Path) -> N
     assert read_gateways(tmp_path / "gateways.txt") == {
         address: (name, at) for name, (address, at) in GATEWAYS.items()
     }
+
+
+def test_the_point_nearest_to_a_gateway_stands_for_its_beacon_and_the_gateway_does_not_hear_itself() -> None:
+    near = SurveyPoint(1.0, 1.0, 1.2, "", {"a": {-40: 9}, "b": {-70: 9}})
+    far = SurveyPoint(9.0, 1.0, 1.2, "", {"a": {-71: 9}, "b": {-41: 9}})
+    found = heard_of_each_other((near, far), {"a": Place(0.5, 1.0, 2.5), "b": Place(9.5, 1.0, 2.0)})
+    assert found == (
+        SurveyPoint(0.5, 1.0, 2.5, "a", {"b": {-70: 9}}),
+        SurveyPoint(9.5, 1.0, 2.0, "b", {"a": {-71: 9}}),
+    )
