@@ -25,6 +25,9 @@ RADIO_BOOKS = ("radio", "signal")
 
 ONLY = "store"
 
+POINTS_MIN = 8
+"""Points that a survey needs before presence goes by it on its own accord: a walk that has just begun is no map."""
+
 _VERSION = b"1"
 """Raised whenever the map of the same files becomes another one."""
 
@@ -60,7 +63,7 @@ def radio_knows(
 ) -> tuple[Know, ...] | None:
     """The map as facts; none where presence goes by the nearest scanner; None if the map held is still right."""
     method = floor.presence.method
-    if method == "nearest" or (method == "auto" and not points) or not floor.scanners:
+    if method == "nearest" or (method == "auto" and len(points) < POINTS_MIN) or not floor.scanners:
         return ()
     digest = _digest(floor, points)
     if digest == held:

@@ -17,7 +17,7 @@ from protocols.facts import SurveyPoint
 from sim.presence.cli import presence
 from sim.presence.mutual import heard_of_each_other
 from sim.presence.play import Conditions, Played, bursts, play
-from sim.presence.walks import read_gateways, read_points, read_walk
+from sim.presence.walks import Place, read_gateways, read_points, read_walk
 from tests.unit.presence_site import (
     BEACON,
     FLOOR,
