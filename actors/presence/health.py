@@ -28,11 +28,12 @@ GAPS, GAP_MAX_MS, GAP_KEPT = 3, 15_000, 0.9
 """And for so many times as long as it lately kept people waiting: a node that reports every 15 s is not silent in
 between. The longest wait is forgotten by and by, to this share with each hearing."""
 
-READINGS = 60
+READINGS = 40
 """Readings that a mean of errors is worth, and that must be in before anything is said of it."""
 
-DEAF_DB = -9.0
-"""A scanner whose mean error is below this is deaf: an antenna off, a box in front of it."""
+DEAF_DB = -7.5
+"""A scanner whose mean error is below this is deaf: an antenna off, a box in front of it. Of healthy ones it was -3 at
+the worst on recorded walks; some of what a deaf one lacks is taken for the device's power."""
 
 MOVED_DB = 10.0
 """One whose errors are this large in the root mean square, without being deaf, hangs elsewhere than the map says."""
@@ -53,6 +54,7 @@ class Health:
         self._misses = np.zeros(count)
         self._missed_ms = np.full(count, _NEVER, dtype=np.int64)  # since when it misses what it should hear
         self._gap_ms = np.zeros(count)
+        self._lacks_db = np.zeros(count)  # how much weaker than by the map a deaf one hears, so misses more
         self._mean = np.zeros(count)
         self._square = np.zeros(count)
         self._readings = np.zeros(count)
@@ -70,7 +72,7 @@ class Health:
 
     def burst(self, heard: set[int], level: NDArray[np.float32], now_ms: int) -> None:
         """A burst of one subject is over: who heard it, and the level that each scanner should have heard."""
-        missed = level >= HEARABLE_DBM
+        missed = level + self._lacks_db >= HEARABLE_DBM
         share = min(1.0, len(heard) / max(1, int(np.count_nonzero(missed))))
         for scanner in heard:
             missed[scanner] = False
@@ -122,3 +124,5 @@ class Health:
         if state != before:
             self._state[scanner], self._since_ms[scanner] = state, now_ms
             self._silent = frozenset(n for n, one in enumerate(self._state) if one == "silent")
+        if state != "silent":
+            self._lacks_db[scanner] = min(0.0, self._mean[scanner]) if state == "deaf" else 0.0
