@@ -76,6 +76,7 @@ class Cell:
             positions=self._presence.positions(batch.now_ms, self._facts),
             crowds=crowds,
             scanners=scanners,
+            again_ms=self._presence.again_ms(),
         )
 
     def __len__(self) -> int:

@@ -231,8 +231,8 @@ class Engine:
             await asyncio.sleep(0)
 
     async def _something(self, seat: Seat) -> None:
-        """Waits for work; while anyone is in the store, no longer than a tick."""
-        timeout = TICK_S if seat.ticks else None
+        """Waits for work; while anyone is in the store, no longer than a tick, or than the cell asked for."""
+        timeout = (seat.again_s or TICK_S) if seat.ticks else None
         try:
             async with asyncio.timeout(timeout):
                 await seat.inbox.arrived.wait()
@@ -322,6 +322,7 @@ class Engine:
             seat.lose()
             raise
         seat.facts_sent(facts)
+        seat.again_s = answer.again_ms / 1_000
         group.answered(seat, answer)
 
     def _loaded(

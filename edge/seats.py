@@ -63,6 +63,7 @@ class Seat:
         self.busy = False
         self.is_wanted = False
         self.lost_in_a_row = 0
+        self.again_s = 0.0  # how soon the cell wants a batch though nothing arrives; 0 if that can wait
         self._free = asyncio.Event()
         self._free.set()
         self._entities_max = entities_max

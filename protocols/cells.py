@@ -137,7 +137,10 @@ class ScannerHealth(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
-    """What a cell did with a batch. Told steps stand among `turns`, in the order in which they were made."""
+    """What a cell did with a batch. Told steps stand among `turns`, in the order in which they were made.
+
+    `again_ms`: send a batch within so many milliseconds even if nothing arrives; 0 if that can wait for a tick.
+    """
 
     number: int
     turns: list[Turn] = []
@@ -148,6 +151,7 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     took_us: int = 0
     crowds: list[Crowd] = []
     scanners: list[ScannerHealth] = []
+    again_ms: int = 0
 
 
 def told_id(given_id: str, place: int) -> str:

@@ -43,6 +43,9 @@ BURST_MS_MAX = 250
 WHOLE_SHARE = 0.8
 """A burst counts as whole once this share of the usual number of readings is in."""
 
+SETTLE_MS = 25
+"""A burst that is not whole is decided after so long without a further reading."""
+
 USUAL_GAIN = 0.2
 """How quickly the usual number follows the last burst's."""
 
@@ -112,6 +115,7 @@ class Mapped:
         self._tracks: dict[Key, _Track] = {}
         self._heard: dict[_Track, list[Heard]] = {}
         self._to_show: dict[Key, _Track] = {}
+        self._undecided: dict[_Track, None] = {}
         self._next_round_ms = 0
         self._strangers = Strangers()
         self.health = Health(ground)
@@ -165,11 +169,16 @@ class Mapped:
     def tick(self, now_ms: int, facts: Facts) -> tuple[Concluded, ...]:
         """What was heard since the last call, and what silence concludes."""
         found = self._take(facts)
+        self._settle(now_ms, facts, found)
         if not 0 <= self._next_round_ms - now_ms <= ROUND_MS:
             self._next_round_ms = now_ms + ROUND_MS
             self.health.judge(now_ms)
             found.extend(self._round(now_ms, facts))
         return tuple(found)
+
+    def again_ms(self) -> int:
+        """In how many milliseconds `tick` has something to decide though nothing is heard; 0 if it has not."""
+        return SETTLE_MS if self._undecided else 0
 
     def positions(self, now_ms: int, facts: Facts) -> list[Position]:
         """Where the subjects heard since the last call are: the mean of the belief, and its standard error."""
@@ -231,8 +240,17 @@ class Mapped:
                 if track.begun and not 0 <= track.last_ms - track.shown_ms < POSITION_MS:
                     track.shown_ms = track.last_ms
                     self._to_show[track.key] = track
+            self._undecided.update((track, None) for track in waiting if not track.decided)
             waiting = {track: bursts for track, bursts in waiting.items() if bursts}
         return found
+
+    def _settle(self, now_ms: int, facts: Facts, found: list[Concluded]) -> None:
+        """Decides the bursts that will not become whole: some scanner lost the packet, or is too far away."""
+        for track in list(self._undecided):
+            if track.decided or now_ms - track.last_ms >= SETTLE_MS:
+                if not track.decided:
+                    self._decide(track, facts, found)
+                del self._undecided[track]
 
     def _close(self, tracks: list[_Track], facts: Facts, found: list[Concluded]) -> None:
         """Ends the bursts that were under way: decides what was not yet, and learns the scanners' errors."""
@@ -443,7 +461,7 @@ class Mapped:
     # --- silence
 
     def _round(self, now_ms: int, facts: Facts) -> list[Concluded]:
-        """A burst that was not whole is decided after all; whoever is silent left its zone, then the store."""
+        """Whoever is silent left its zone, then the store."""
         found: list[Concluded] = []
         settings = facts.presence
         for track in self._tracks.values():
@@ -453,8 +471,6 @@ class Mapped:
                 if track.zone != UNKNOWN_ZONE and now_ms >= track.quiet_until_ms:
                     found.append(announced(track, UNKNOWN_ZONE, 0, f"~{now_ms}"))
                 track.begun, track.burst, track.decided = False, [], True
-            elif not track.decided and now_ms - track.last_ms >= BURST_GAP_MS:
-                self._decide(track, facts, found)
         return found
 
 

@@ -62,6 +62,10 @@ class Presence:
         """What was heard and what silence concludes. Cheap when called too often."""
         return self._way.tick(now_ms, facts)
 
+    def again_ms(self) -> int:
+        """In how many milliseconds `tick` should be called though nothing is heard; 0 if that can wait."""
+        return 0 if isinstance(self._way, Nearest) else self._way.again_ms()
+
     def position(self, key: Key, now_ms: int, facts: Facts) -> Position:
         """Where one subject is by now. Raises KeyError for one without a row."""
         return self._way.position(key, now_ms, facts)

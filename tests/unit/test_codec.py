@@ -172,6 +172,7 @@ ANSWER = cells.Answer(
     140,
     [cells.Crowd("dairy", 1.75, 0.25)],
     [cells.ScannerHealth("till", "deaf", 5000, -14.5)],
+    25,
 )
 UNIONS: dict[str, tuple[Any, Sequence[Any]]] = {
     "input": (inputs.Input, INPUTS),
