@@ -63,11 +63,15 @@ class Board(Protocol):
 
 @dataclass(slots=True)
 class _Told:
-    """What was told of a subject inside: why, from which place, and whether it stands in Companion's shape."""
+    """What was told of a subject inside: why, from which place, and whether it stands in Companion's shape.
+
+    `lags`: its zone went out with the commit, and what Companion says beside the room waits for a look.
+    """
 
     cause: Cause
     position: Position | None = None
     is_shown: bool | None = None  # None: not known, since an earlier life of this process may have shown it
+    lags: bool = False
 
 
 class Dashboards:
@@ -107,13 +111,15 @@ class Dashboards:
         told.cause, told.position = cause, published.place(self._now.positions.get(entity))
         view = published.presence_view(shopper, told.position, cause)
         self._board.stands(topic, to_json(view))
-        self._show(shopper, told)
+        self._show(entity, shopper, told)
 
     def identified(self, entity: Key) -> None:
         """More is known of a subject, or it allows something else than before."""
         told, shopper = self._told.get(entity), self._now.shoppers.get(entity)
         if told is not None and shopper is not None:
             self.present(entity, shopper, told.cause)
+            if told.is_shown:
+                self._introduce(shopper, told)
 
     def crowd(self, zone: str, cause: Cause, seq: int) -> None:
         """The count of a zone changed."""
@@ -169,15 +175,15 @@ class Dashboards:
     def _tell_place(self, entity: Key) -> None:
         told, shopper = self._told.get(entity), self._now.shoppers.get(entity)
         position = published.place(self._now.positions.get(entity))
-        if told is None or shopper is None or position is None or not _differs(told.position, position):
+        if told is None or shopper is None:
             return
-        told.position = position
-        if published.may_locate(shopper):
-            view = published.presence_view(shopper, position, told.cause)
-            self._board.renews(topics.presence(self._store, shopper.subject), to_json(view))
-        if told.is_shown:
-            _, attributes = published.companion(self._store, shopper, position, self._now.facts)
-            self._board.renews(*attributes)
+        if position is not None and _differs(told.position, position):
+            told.position, told.lags = position, True
+            if published.may_locate(shopper):
+                view = published.presence_view(shopper, position, told.cause)
+                self._board.renews(topics.presence(self._store, shopper.subject), to_json(view))
+        if told.is_shown and told.lags:
+            self._tell_attributes(shopper, told)
 
     def _tell_figures(self, now_ms: int) -> None:
         if self.passers is not None and now_ms - self._passers_ms >= PASSERS_MS:
@@ -197,7 +203,7 @@ class Dashboards:
 
     # --- people in others' shapes
 
-    def _show(self, shopper: Shopper, told: _Told) -> None:
+    def _show(self, entity: Key, shopper: Shopper, told: _Told) -> None:
         may = self._settings.companion and published.may_locate(shopper)
         if may and not told.is_shown and self._shown >= PEOPLE_MAX:
             may = False
@@ -205,14 +211,26 @@ class Dashboards:
             if told.is_shown is not False:
                 self._hide(shopper.subject, told)
             return
-        if not told.is_shown:
+        self._board.renews(*published.companion_state(self._store, shopper, self._now.facts))
+        if told.is_shown:
+            told.lags = True
+            self._unplaced[entity] = None
+        else:
             told.is_shown = True
             self._shown += 1
-        for message in published.companion(self._store, shopper, told.position, self._now.facts):
-            self._board.renews(*message)
-        prefix = self._settings.discovery_prefix
+            self._introduce(shopper, told)
+
+    def _introduce(self, shopper: Shopper, told: _Told) -> None:
+        """What else there is to say of a subject that is new, or of whom more is known."""
+        self._tell_attributes(shopper, told)
         if self._settings.home_assistant:
+            prefix = self._settings.discovery_prefix
             self._board.renews(*homeassistant.person(prefix, self._store, shopper))
+
+    def _tell_attributes(self, shopper: Shopper, told: _Told) -> None:
+        told.lags = False
+        facts = self._now.facts
+        self._board.renews(*published.companion_attributes(self._store, shopper, told.position, facts))
 
     def _hide(self, subject: str, told: _Told | None) -> None:
         """Takes a subject out of Companion's shape: first it is not here, then its device goes, then its topics."""

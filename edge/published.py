@@ -99,22 +99,24 @@ def companion_device(store: str, subject: str) -> str:
     return f"endcap-{store}-{subject}"
 
 
-def companion(
-    store: str, shopper: Shopper, position: Position | None, facts: Facts
-) -> tuple[Message, Message]:
-    """A subject as ESPresense Companion says it: the room's name (the floor's where no zone is sure), and the rest.
+def companion_state(store: str, shopper: Shopper, facts: Facts) -> Message:
+    """A subject's room as ESPresense Companion says it: by its name, or the floor's where no zone is sure."""
+    device = companion_device(store, shopper.subject)
+    return topics.companion(device), _zone_name(facts, shopper.zone).encode()
+
+
+def companion_attributes(store: str, shopper: Shopper, position: Position | None, facts: Facts) -> Message:
+    """A subject's place as ESPresense Companion says it.
 
     `fixes` is not said: the cells do not tell how many gateways a place was worked out from.
     """
-    device = companion_device(store, shopper.subject)
-    room = _zone_name(facts, shopper.zone)
     view = CompanionView(
         source_type="bluetooth_le",
         confidence=shopper.zone_p if position is None else _p(shopper, position),
         best_scenario="Endcap",
         last_seen=_iso(shopper.zone_entered_at_ms if position is None else position.at_ms),
         zone=shopper.zone,
-        room=room,
+        room=_zone_name(facts, shopper.zone),
         since=_iso(shopper.zone_entered_at_ms or shopper.entered_at_ms),
         in_zones=(HOME,),
         x=None if position is None else round(position.x, 2),
@@ -122,10 +124,7 @@ def companion(
         z=None if position is None else facts.presence.carried_z_m,
         doubt_m=None if position is None else round(position.doubt_m, 2),
     )
-    return (
-        (topics.companion(device), room.encode()),
-        (topics.companion_attributes(device), to_json(view)),
-    )
+    return topics.companion_attributes(companion_device(store, shopper.subject)), to_json(view)
 
 
 def companion_gone(store: str, subject: str) -> tuple[Message, Message]:

@@ -123,8 +123,20 @@ def test_another_zone_is_told_without_repeating_the_device() -> None:
     world.enters()
     began = len(world.board.sent)
     world.enters(ana(zone=ZoneId("wine"), entered_at_ms=T0 + 1))
-    assert [topic for topic, _ in world.board.since(began)] == [PRESENCE, STATE, ATTRIBUTES]
+    assert [topic for topic, _ in world.board.since(began)] == [PRESENCE, STATE]
     assert world.board.standing[STATE] == b"Wine"
+    world.look()
+    assert world.board.shows(ATTRIBUTES)["room"] == "Wine"  # the rest of it follows with the next look
+    assert world.look(2_000) == []
+
+
+def test_what_more_becomes_known_of_somebody_is_told_at_once() -> None:
+    world = World()
+    world.enters()
+    world.look()
+    world.now.shoppers[ANA] = ana(consent=("location", "profile"), entered_at_ms=T0 + 1)
+    world.told.identified(ANA)
+    assert world.board.shows(PERSON)["device"]["name"] == "Ana Lind"
 
 
 def test_a_member_who_does_not_allow_location_is_in_no_shape_but_presence_without_a_place() -> None:

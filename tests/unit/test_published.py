@@ -107,7 +107,9 @@ def test_there_is_no_event_of_the_unknown_zone(
 
 
 def test_companion_s_shape_has_the_room_by_name_and_the_place() -> None:
-    (state, room), (topic, body) = published.companion("014", ana(), HERE, store().facts)
+    facts = store().facts
+    state, room = published.companion_state("014", ana(), facts)
+    topic, body = published.companion_attributes("014", ana(), HERE, facts)
     assert (state, room) == ("espresense/companion/endcap-014-ana", b"Dairy")
     assert topic == "espresense/companion/endcap-014-ana/attributes"
     assert json.loads(body) == {
@@ -127,9 +129,9 @@ def test_companion_s_shape_has_the_room_by_name_and_the_place() -> None:
 
 
 def test_in_no_zone_the_room_is_the_floor_as_companion_has_it() -> None:
-    (_, room), (_, body) = published.companion("014", ana(zone=ZoneId("unknown")), None, store().facts)
-    assert room == b"Harbour Street"
-    assert "x" not in json.loads(body)
+    nowhere, facts = ana(zone=ZoneId("unknown")), store().facts
+    assert published.companion_state("014", nowhere, facts)[1] == b"Harbour Street"
+    assert "x" not in json.loads(published.companion_attributes("014", nowhere, None, facts)[1])
 
 
 # --- zones
