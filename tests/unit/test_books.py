@@ -162,9 +162,9 @@ def test_the_errors_of_all_files_are_told_at_once(folder: Path) -> None:
         ("capacity: 24, low_at: 6, x: 10.98", "capacity: 0, low_at: 6, x: 10.98", "capacity is 0"),
         ("low_at: 6, x: 10.98", "low_at: 6, scale: cell-1, x: 10.98", "needs counts_per_kg"),
         ("low_at: 6, x: 10.98", "low_at: 6, zero_counts: 9000000, x: 10.98", "zero_counts is 9,000,000"),
-        ("box: [6.9, 0.1, 10.15, 4.2]", "box: [6.9, 0.1, 99, 4.2]", "reaches over the plan of 24 × 20 m"),
-        ("box: [6.9, 0.1, 10.15, 4.2]", "box: [7.0, 0.95]", "a box is [x, y, width, height]"),
-        ("box: [6.9, 0.1, 10.15, 4.2]", "polygon: [[1, 1], [2, 2]]", "a polygon has 3 to 500 points"),
+        ("box: [6.9, 0.8, 10.0, 3.1]", "box: [6.9, 0.8, 99, 3.1]", "reaches over the plan of 24 × 20 m"),
+        ("box: [6.9, 0.8, 10.0, 3.1]", "box: [7.0, 0.95]", "a box is [x, y, width, height]"),
+        ("box: [6.9, 0.8, 10.0, 3.1]", "polygon: [[1, 1], [2, 2]]", "a polygon has 3 to 500 points"),
         ("width: 24", "width: .inf", "width must be a number"),
         ("width: 24", "width: -24", "width is -24; it must be 1 to 1000"),
         ("zone: dairy, x: 11.9", "zone: dary, x: 11.9", "there is no zone 'dary'; did you mean 'dairy'?"),
@@ -223,7 +223,7 @@ def test_the_words_of_a_radio_map_are_read_into_the_facts(folder: Path) -> None:
         "{window_s: 2, ",
         "{method: radio, enter_p: 0.7, leave_p: 0.3, cell_m: 0.5, carried_z_m: 1, beacon_sd_db: 4, window_s: 2, ",
     )
-    spoil(folder, "floor.yaml", "box: [6.9, 0.1, 10.15, 4.2]}", "box: [7.0, 0.95, 9.9, 2.95], margin_m: 0.8}")
+    spoil(folder, "floor.yaml", "box: [6.9, 0.8, 10.0, 3.1]}", "box: [7.0, 0.95, 9.9, 2.95], margin_m: 0.8}")
     spoil(
         folder,
         "floor.yaml",

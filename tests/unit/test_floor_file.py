@@ -130,8 +130,8 @@ def test_the_example_is_written_as_a_person_would_and_reads_the_same() -> None:
     assert floor_text(document, lead_of(text)).splitlines()[:4] == [
         "# Harbour Street, store 014. Metres from the top left corner; x to the right, y downwards.",
         "zones:",
-        "  produce: {name: Produce, box: [0.1, 0.1, 6.7, 9]}",
-        "  dairy: {name: Dairy, box: [6.9, 0.1, 10.15, 4.2]}",
+        "  produce: {name: Produce, box: [0.3, 0.3, 6.4, 8.7]}",
+        "  dairy: {name: Dairy, box: [6.9, 0.8, 10, 3.1]}",
     ]
 
 
