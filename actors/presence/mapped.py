@@ -2,8 +2,7 @@
 
     hear ─► burst ─► (a gap) people walk, scanners' errors are learned ─► readings ─► zones by p ─► conclusions
 
-A device sends every so often and all scanners hear it within a few milliseconds: a burst. Within one nobody walks,
-and a zone is decided once most of it is in. Readings that come alone are bursts of one. Soft state throughout.
+A zone is decided once most of a burst is in. Soft state throughout.
 """
 
 from __future__ import annotations
@@ -17,28 +16,23 @@ import numpy as np
 from actors.concluded import Concluded
 from actors.facts import Facts
 from actors.presence.belief import Beliefs, Round, Scatter
+from actors.presence.bursts import Track, bursts_of
 from actors.presence.ground import Ground
 from actors.presence.health import HEARABLE_DBM, Health
-from actors.presence.smoothing import Unsmoothed, unsmoothed
+from actors.presence.smoothing import unsmoothed
 from actors.presence.subject import (
     POSITION_MS,
     ROUND_MS,
     RSSI_MAX_DBM,
     RSSI_MIN_DBM,
     Strangers,
-    Subject,
     announced,
     quiet_until_ms,
     visit_over,
 )
+from actors.presence.zones import Zones, doubted
 from protocols.cells import Crowd, Heard, Position, ScannerHealth
 from protocols.ids import UNKNOWN_ZONE, Key, ZoneId
-
-BURST_GAP_MS = 50
-"""Readings further apart belong to two bursts: gateways hand a packet on within a few milliseconds of each other."""
-
-BURST_MS_MAX = 250
-"""A burst ends after so long at the latest: where scanners report at their own times there are no gaps to wait for."""
 
 WHOLE_SHARE = 0.8
 """A burst counts as whole once this share of the usual number of readings is in."""
@@ -48,9 +42,6 @@ SETTLE_MS = 25
 
 USUAL_GAIN = 0.2
 """How quickly the usual number follows the last burst's."""
-
-USUAL_FIRST = 5.0
-"""Readings of a usual burst of somebody who was not heard yet."""
 
 ACQUIRE_READINGS, ACQUIRE_MS = 3, 3_000
 """A new subject is placed once so many readings are in, or with what there is after so long."""
@@ -65,40 +56,8 @@ side of the floor soon reaches 3. Above this the subject is placed anew. A miss 
 RECENT_GAIN = 0.3
 """How quickly what a scanner usually hears of a subject follows its last reading."""
 
-UNSURE_MS = 1_000
-"""How long no zone may be likely before the subject's zone is said to be unknown."""
-
-MAJORITY_P = 0.5
-"""While no zone holds this suffices to enter one: naming it is right more often than not."""
-
-SURE_P, DOUBTED_P = 0.85, 0.59
-"""Where a scanner that should hear the subject is silent, the belief is surer than it has reason to be: a p below the
-first is then said as no more than the second."""
-
 BELIEF_BYTES_MAX = 256 * 1024 * 1024
 """Memory of all beliefs. At the limit whoever was heard least lately is forgotten, and placed anew when heard."""
-
-
-class _Track(Subject):
-    """One subject: its slot among the beliefs, the burst that is under way, and what it was heard with before."""
-
-    __slots__ = (
-        "began_ms", "begun", "believed_ms", "burst", "decided", "last_ms", "lost", "raw", "recent", "slot",
-        "unsure_ms", "usual",
-    )  # fmt: skip
-
-    def __init__(self, key: Key, zone: ZoneId, quiet_ms: int, now_ms: int) -> None:
-        super().__init__(key, zone, quiet_ms, now_ms)
-        self.slot = -1
-        self.burst: list[tuple[int, float, float]] = []  # scanner, dBm, further variance
-        self.decided = True
-        self.begun = False
-        self.began_ms = self.believed_ms = self.last_ms = now_ms
-        self.lost = 1.0
-        self.recent: dict[int, tuple[float, int]] = {}  # by scanner: usual dBm, and when it was last heard
-        self.raw: dict[int, Unsmoothed] = {}
-        self.unsure_ms = -1
-        self.usual = USUAL_FIRST
 
 
 class Mapped:
@@ -110,12 +69,12 @@ class Mapped:
         radio = facts.radio
         scatter = Scatter(radio.reading_sd_db, radio.near_sd_db, radio.map_sd_db, facts.presence.beacon_sd_db)
         self._beliefs = Beliefs(ground, scatter)
-        self._places = {zone: number for number, zone in enumerate(ground.zones)}
+        self._zones = Zones(ground)
         self._free: list[int] = []
-        self._tracks: dict[Key, _Track] = {}
-        self._heard: dict[_Track, list[Heard]] = {}
-        self._to_show: dict[Key, _Track] = {}
-        self._undecided: dict[_Track, None] = {}
+        self._tracks: dict[Key, Track] = {}
+        self._heard: dict[Track, list[Heard]] = {}
+        self._to_show: dict[Key, Track] = {}
+        self._undecided: dict[Track, None] = {}
         self._next_round_ms = 0
         self._strangers = Strangers()
         self.health = Health(ground)
@@ -127,7 +86,7 @@ class Mapped:
     def admit(self, key: Key, zone: ZoneId, now_ms: int) -> None:
         """A row for a subject that was just loaded: in its announced zone, silent from now on."""
         self.forget(key)
-        self._tracks[key] = _Track(key, zone, quiet_until_ms(zone, now_ms), now_ms)
+        self._tracks[key] = Track(key, zone, quiet_until_ms(zone, now_ms), now_ms)
 
     def forget(self, key: Key) -> None:
         """Drops the row. What it knew is learned again when the subject is next heard."""
@@ -196,7 +155,7 @@ class Mapped:
         east, south = self.ground.x[rows, columns], self.ground.y[rows, columns]
         x, y = float((mass * east).sum()), float((mass * south).sum())
         spread = float((mass * ((east - x) ** 2 + (south - y) ** 2)).sum())
-        p = _doubted(self._share(track, self.ground.around, mass), self._is_doubtful(track))
+        p = doubted(self._zones.held(track.zone, (rows, columns), mass), self._is_doubtful(track))
         return Position(
             key, round(x, 3), round(y, 3), track.zone, round(spread**0.5, 2), track.seen_ms, round(100 * p)
         )
@@ -207,7 +166,7 @@ class Mapped:
         expected, variance = np.zeros(len(zones)), np.zeros(len(zones))
         for track in self._tracks.values():
             if track.begun:
-                p = self._zones(track, self.ground.inside, self._beliefs.mass(track.slot))
+                p = self._zones.shares(self._beliefs.window(track.slot), self._beliefs.mass(track.slot))
                 expected += p
                 variance += p * (1 - p)
         return [
@@ -224,7 +183,7 @@ class Mapped:
     def _take(self, facts: Facts) -> list[Concluded]:
         """Takes in everything that was kept, burst by burst, all subjects side by side."""
         found: list[Concluded] = []
-        waiting = {track: _bursts(track, heard) for track, heard in self._heard.items()}
+        waiting = {track: bursts_of(track, heard) for track, heard in self._heard.items()}
         self._heard = {}
         while waiting:
             starting = [track for track, bursts in waiting.items() if bursts[0][0]]
@@ -252,7 +211,7 @@ class Mapped:
                     self._decide(track, facts, found)
                 del self._undecided[track]
 
-    def _close(self, tracks: list[_Track], facts: Facts, found: list[Concluded]) -> None:
+    def _close(self, tracks: list[Track], facts: Facts, found: list[Concluded]) -> None:
         """Ends the bursts that were under way: decides what was not yet, and learns the scanners' errors."""
         for track in tracks:
             if track.burst:
@@ -277,7 +236,7 @@ class Mapped:
             level = self._expected(track)
             self.health.burst({one for one, _, _ in track.burst}, level, track.last_ms)
 
-    def _begin(self, tracks: list[_Track], at_ms: Mapping[_Track, int]) -> None:
+    def _begin(self, tracks: list[Track], at_ms: Mapping[Track, int]) -> None:
         """Lets the time since the last burst pass, or places a subject that is new, stale or lost."""
         walking = []
         for track in tracks:
@@ -304,9 +263,9 @@ class Mapped:
         for track in tracks:
             track.began_ms = track.last_ms = at_ms[track]  # earlier than before where the clock was set back
 
-    def _read(self, bursts: Mapping[_Track, list[Heard]]) -> None:
+    def _read(self, bursts: Mapping[Track, list[Heard]]) -> None:
         """Takes readings into the beliefs that have begun; the others only gather them."""
-        begun: list[_Track] = []
+        begun: list[Track] = []
         first: list[int] = []
         for track, heard in bursts.items():
             if track.begun:
@@ -339,7 +298,7 @@ class Mapped:
         if rounds:
             self._beliefs.hear(np.array([track.slot for track in begun]), rounds)
 
-    def _single(self, track: _Track, scanner: int, heard: Heard) -> tuple[float, float]:
+    def _single(self, track: Track, scanner: int, heard: Heard) -> tuple[float, float]:
         """A reading as it was before the scanner's own smoothing, and the variance that this adds."""
         smoothing_s = self.ground.smoothing_s[scanner]
         distrust = self.health.distrust(scanner)
@@ -352,7 +311,7 @@ class Mapped:
 
     # --- places
 
-    def _place(self, track: _Track) -> None:
+    def _place(self, track: Track) -> None:
         """Begins the belief from the readings gathered."""
         if track.slot < 0:
             track.slot = self._slot()
@@ -360,7 +319,7 @@ class Mapped:
         self._beliefs.place(track.slot, scanner, dbm, wider)
         track.begun, track.lost = True, 1.0
 
-    def _place_anew(self, track: _Track) -> None:
+    def _place_anew(self, track: Track) -> None:
         """Begins a lost subject's belief again, from what its scanners usually hear of it these seconds."""
         fresh = {
             scanner: dbm
@@ -372,7 +331,7 @@ class Mapped:
             scanners, dbm = np.array(list(fresh)), np.array(list(fresh.values()))
             self._beliefs.place(track.slot, scanners, dbm, np.zeros(len(fresh)))
 
-    def _stand(self, track: _Track, placed: tuple[float, float, float]) -> None:
+    def _stand(self, track: Track, placed: tuple[float, float, float]) -> None:
         """A place that a positioning system worked out; the first one places the subject."""
         ground, (x, y, error_m) = self.ground, placed
         x = min(max(x, 0.0), ground.columns * ground.cell_m)
@@ -399,12 +358,12 @@ class Mapped:
                 self._release(oldest)
         return self._free.pop()
 
-    def _release(self, track: _Track) -> None:
+    def _release(self, track: Track) -> None:
         if track.slot >= 0:
             self._free.append(track.slot)
         track.slot, track.begun, track.burst, track.decided = -1, False, [], True
 
-    def _expected(self, track: _Track) -> Any:
+    def _expected(self, track: Track) -> Any:
         """The level at which each scanner should hear the subject where it most likely is: [scanners]."""
         rows, columns = self._beliefs.window(track.slot)
         mass = self._beliefs.mass(track.slot)
@@ -412,45 +371,13 @@ class Mapped:
         offset = self._beliefs.o[track.slot][row, column]
         return self.ground.level[:, rows.start + row, columns.start + column] + offset
 
-    # --- zones
-
-    def _zones(self, track: _Track, shares: Any, mass: Any) -> Any:
-        rows, columns = self._beliefs.window(track.slot)
-        return np.tensordot(shares[:, rows, columns], mass, axes=2)
-
-    def _share(self, track: _Track, shares: Any, mass: Any) -> float:
-        place = self._places.get(track.zone)
-        if place is None:
-            return 0.0
-        rows, columns = self._beliefs.window(track.slot)
-        return float((shares[place, rows, columns] * mass).sum())
-
-    def _decide(self, track: _Track, facts: Facts, found: list[Concluded]) -> None:
-        """Announces another zone, or that none is likely, if the belief says so."""
+    def _decide(self, track: Track, facts: Facts, found: list[Concluded]) -> None:
         track.decided = True
-        settings = facts.presence
-        if not self._places or track.last_ms < track.quiet_until_ms:
-            return
-        mass = self._beliefs.mass(track.slot)
-        inside = self._zones(track, self.ground.inside, mass)
-        best = int(inside.argmax())
-        p, zone = float(inside[best]), self.ground.zones[best]
-        still = self._share(track, self.ground.around, mass)
-        is_doubtful = self._is_doubtful(track)
-        holds = track.zone != UNKNOWN_ZONE and still > settings.leave_p
-        enter_p = settings.enter_p if holds else MAJORITY_P
-        if p > enter_p and zone != track.zone:
-            track.unsure_ms = -1
-            found.append(announced(track, zone, round(100 * _doubted(p, is_doubtful))))
-        elif holds or track.zone == UNKNOWN_ZONE:
-            track.unsure_ms = -1
-        elif track.unsure_ms < 0:
-            track.unsure_ms = track.last_ms
-        elif track.last_ms - track.unsure_ms >= UNSURE_MS:
-            track.unsure_ms = -1
-            found.append(announced(track, UNKNOWN_ZONE, 0))
+        window, mass = self._beliefs.window(track.slot), self._beliefs.mass(track.slot)
+        if done := self._zones.decide(track, window, mass, facts.presence, self._is_doubtful(track)):
+            found.append(done)
 
-    def _is_doubtful(self, track: _Track) -> bool:
+    def _is_doubtful(self, track: Track) -> bool:
         """Whether a scanner that should hear the subject where it most likely is, is silent."""
         silent = self.health.silent()
         if not silent:
@@ -479,24 +406,3 @@ _FAR_M = 99.0
 
 _PLACED_MIN_M = 0.3
 """No positioning system in a shop is better than this, whatever it says."""
-
-
-def _doubted(p: float, is_doubtful: bool) -> float:
-    """p as it is said: less where a scanner is missed and the zone is not all but certain."""
-    return min(p, DOUBTED_P) if is_doubtful and p < SURE_P else p
-
-
-def _bursts(track: _Track, heard: list[Heard]) -> list[tuple[bool, list[Heard]]]:
-    """The readings in portions: (whether it begins a burst, its readings)."""
-    portions: list[tuple[bool, list[Heard]]] = []
-    is_open, began_ms, last_ms = bool(track.burst), track.began_ms, track.last_ms
-    for one in heard:
-        at_ms = one.at_ms
-        starts = not is_open or abs(at_ms - last_ms) > BURST_GAP_MS or at_ms - began_ms > BURST_MS_MAX
-        if starts or not portions:
-            portions.append((starts, []))
-        if starts:
-            is_open, began_ms, last_ms = True, at_ms, at_ms
-        portions[-1][1].append(one)
-        last_ms = max(last_ms, at_ms)
-    return portions
