@@ -10,13 +10,14 @@ from __future__ import annotations
 from math import exp
 from typing import NamedTuple
 
-ROUNDING_DB = 0.5
-"""Error of a reported mean: whole decibels, and a filter that is not quite exponential."""
+WHOLE_DB, FINE_DB = 0.3, 0.15
+"""Error of a mean that is reported in whole decibels (their rounding: 1 / √12), and of one that is not: the node's
+filter is not quite exponential."""
 
 OLD_MEAN_SD_DB = 6.0
 """How far the mean of some seconds ago is from the level here, for somebody who walks."""
 
-WIDEST_SD_DB = 12.0
+WIDEST_SD_DB = 20.0
 """A single reading that would be worse than this is left for later: the next one has more time behind it."""
 
 FORGOTTEN = 4.0
@@ -39,7 +40,8 @@ def unsmoothed(
     if before is None or not 0 <= elapsed_s <= FORGOTTEN * smoothing_s:  # or the clock was set back
         return dbm, OLD_MEAN_SD_DB**2, now
     keeps = exp(-max(elapsed_s, 1e-3) / smoothing_s)
-    wider = ROUNDING_DB**2 * (1 + keeps * keeps) / (1 - keeps) ** 2
+    rounding_db = WHOLE_DB if dbm == round(dbm) else FINE_DB
+    wider = rounding_db**2 * (1 + keeps * keeps) / (1 - keeps) ** 2
     if wider > WIDEST_SD_DB**2:
         return dbm, OLD_MEAN_SD_DB**2 + WIDEST_SD_DB**2, before
     return (dbm - keeps * before.dbm) / (1 - keeps), wider, now

@@ -7,9 +7,10 @@ from math import exp, isfinite
 import pytest
 
 from actors.presence.smoothing import (
+    FINE_DB,
     FORGOTTEN,
     OLD_MEAN_SD_DB,
-    ROUNDING_DB,
+    WHOLE_DB,
     WIDEST_SD_DB,
     Unsmoothed,
     unsmoothed,
@@ -62,10 +63,15 @@ def test_the_first_mean_is_taken_as_it_is_and_trusted_little() -> None:
 def test_the_rounding_of_a_mean_is_blown_up_and_said_as_variance() -> None:
     found = undone(STROLL, Node(digits=0))[1:]
     keeps = exp(-1.0 / SMOOTHING_S)
-    blown_up = ROUNDING_DB * (1 + keeps) / (1 - keeps)
+    blown_up = 0.5 * (1 + keeps) / (1 - keeps)
     for (dbm, wider), (_, exact) in zip(found, STROLL[1:], strict=True):
         assert abs(dbm - exact) <= blown_up
-        assert wider == pytest.approx(ROUNDING_DB**2 * (1 + keeps**2) / (1 - keeps) ** 2)
+        assert wider == pytest.approx(WHOLE_DB**2 * (1 + keeps**2) / (1 - keeps) ** 2)
+
+
+def test_a_mean_with_decimals_is_trusted_more_than_a_whole_number() -> None:
+    (_, fine), (_, whole) = (undone([(0, -60.0), (2_000, -70.3)], Node(digits))[1] for digits in (2, 0))
+    assert fine == pytest.approx(whole * (FINE_DB / WHOLE_DB) ** 2)
 
 
 def test_the_longer_since_the_last_report_the_more_a_mean_says() -> None:
@@ -77,7 +83,7 @@ def test_the_longer_since_the_last_report_the_more_a_mean_says() -> None:
 def test_a_report_right_after_another_waits_for_more_time_behind_it() -> None:
     node, before = Node(digits=0), None
     at_ms, results = 0, []
-    for at_ms in (0, 50, 100, 150, 3_000):
+    for at_ms in (0, 20, 40, 60, 3_000):
         results.append(
             unsmoothed(before, node.report(at_ms, -60.0 if at_ms == 0 else -72.0), at_ms, SMOOTHING_S)
         )
