@@ -13,7 +13,8 @@ from dataclasses import replace
 from actors.presence.identity import LOCATION, IdentityKey, Resolver, device_of
 from edge.keyring import Keyring
 from edge.ports import Enrolled
-from protocols.devices.readings import is_address
+from protocols.devices.readings import device_id, is_address
+from protocols.errors import Nonsense
 from protocols.ids import AccountId, Key, ident_of
 from protocols.inputs import Identified, Input, MemberKnown
 
@@ -154,10 +155,13 @@ class Roster:
 
 
 def one_form(ident: str) -> str:
-    """An id as gateways' readers give it: addresses without separators, addresses and resolving keys in lower case."""
-    if is_address(ident):
-        return ident.replace(":", "").replace("-", "").lower()
-    return ident.lower() if ident[:4].lower() == RESOLVED else ident
+    """An id as gateways' readers give it: an address without separators, a beacon in ESPresense's form."""
+    if ident[:4].lower() == RESOLVED:
+        return ident.lower()
+    try:
+        return device_id(ident)
+    except Nonsense:  # a card may be called what no device can be
+        return ident
 
 
 def is_pseudonym(name: str) -> bool:

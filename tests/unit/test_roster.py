@@ -7,7 +7,7 @@ import pytest
 from actors.presence.identity import Eid, IdentityKey, Irk, cipher, random_hash
 from edge import roster as rosters
 from edge.ports import Enrolled
-from edge.roster import Roster, account_of, token_of
+from edge.roster import Roster, account_of, one_form, token_of
 from protocols.ids import Key
 from protocols.inputs import Identified, MemberKnown
 
@@ -237,3 +237,10 @@ def test_an_address_is_no_name_for_a_person_and_twelve_decimal_digits_are() -> N
     assert not rosters.is_pseudonym("00:00:00:00:00:01")
     assert rosters.is_pseudonym("290000000100")
     assert rosters.is_pseudonym("ana")
+
+
+def test_a_beacon_is_one_device_in_every_gateway_s_spelling() -> None:
+    uuid = "e2c56db5-dffb-48d2-b060-d0f5a71096e0"
+    assert one_form(f"{uuid.upper()}-1-2") == one_form(f"iBeacon:{uuid}-1-2") == f"iBeacon:{uuid}-1-2"
+    assert one_form("AA:BB:CC:DD:EE:FF") == "aabbccddeeff"
+    assert one_form("2900 0000 0001") == "2900 0000 0001"  # a card, and no device

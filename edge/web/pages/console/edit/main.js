@@ -44,7 +44,7 @@ export function makeEditor(cols, announce, closed) {
     [["plus", "Closer", view.closer], ["minus", "Farther", view.farther], ["fit", "The whole plan", view.fit]].map(([drawn, name, act]) => el("button", { class: "btn small square", "aria-label": name, title: name, onclick: () => act() }, icon(drawn))));
   const help = el("p", { class: "sr", id: "draft-help", text: "Arrows move what is picked by 0.1 metre, with shift by 1. Delete removes it, Escape lets go. Everything here is also in the list and the fields beside it." });
   const plan = el("section", { class: "col edit-plan", "aria-label": "Plan being edited" }, el("section", { class: "panel floor" },
-    el("header", {}, el("h2", { text: "Edit floor" }), about, el("span", { class: "grow" }), zooms, el("div", { class: "steps" }, back, forth, bin)),
+    el("header", {}, el("h2", { text: "Edit floor" }), about, el("span", { class: "grow" }), el("a", { class: "btn small", href: "/survey", text: "Survey" }), zooms, el("div", { class: "steps" }, back, forth, bin)),
     el("div", { class: "edit-bar" }, tools, el("div", { class: "layers" }, picture.faint, expected.choose, expected.missing)),
     el("div", { class: "well" }, canvas, hint), expected.foot, help));
   const sheet = el("div", { class: "fields" });
