@@ -67,7 +67,7 @@ class KafkaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PublishSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[publish]`: what dashboards on the store's broker find without being configured."""
 
-    home_assistant: bool = True  # discovery of zones, gateways and the store, and of people if `companion` is on
+    home_assistant: bool = True  # by discovery: zones, gateways, the store; people if `companion` is on
     discovery_prefix: str = "homeassistant"
     companion: bool = True  # people in ESPresense Companion's shape: tags, and members who allow `location`
 

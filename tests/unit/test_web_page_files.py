@@ -8,7 +8,10 @@ import pytest
 PAGES = Path(__file__).resolve().parent.parent.parent / "edge" / "web" / "pages"
 FILES = sorted(path for path in PAGES.rglob("*") if path.suffix in {".html", ".css", ".js", ".webmanifest"})
 TEXT_ON = [
-    *(("ink", on) for on in ("paper", "surface", "sunken", "raised", "occ-4", "accent-soft", "money-soft", "heat-3")),
+    *(
+        ("ink", on)
+        for on in ("paper", "surface", "sunken", "raised", "occ-4", "accent-soft", "money-soft", "heat-3")
+    ),
     *(("ink-2", on) for on in ("paper", "surface", "sunken", "raised", "accent-soft", "money-soft", "occ-2")),
     *(("ink-3", on) for on in ("paper", "surface")),
     *((name, f"{name}-soft") for name in ("accent", "money", "stock", "out", "link", "cut")),
