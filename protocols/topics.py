@@ -1,6 +1,6 @@
 """Every name on MQTT and Kafka.
 
-In: `espresense/…`, `home/+/BTtoMQTT/…`, `raddec/…`, `/gw/…`, `spBv1.0/…` and others (see protocols.devices), and our own
+In: `espresense/…`, `home/+/BTtoMQTT/…`, `raddec/…`, `/gw/…`, `spBv1.0/…` and more (see protocols.devices), and our own
 under `endcap/v1/<store>/in/…`. Out: everything else under `endcap/v1/<store>/`, and for dashboards that know
 nothing of us `espresense/companion/…` and Home Assistant's discovery.
 """
