@@ -53,11 +53,15 @@ def _view(floor: Facts) -> ExpectedView | None:
     zones: dict[str, ToldApart] = {}
     for zone, apart in found.zones.items():
         say = ""
-        if apart.own_p < APART_P and apart.confused_with is not None:
+        if apart.own_p == 0.0:
+            say = _NOWHERE.format(name=floor.zones[zone].name or zone)
+        elif apart.own_p < APART_P and apart.confused_with is not None:
             say = _say(floor.zones, zone, apart.confused_with, apart.own_p, apart.other_p)
         zones[zone] = ToldApart(round(apart.own_p, 2), apart.confused_with or "", say)
     rows, columns = found.error_m.shape
     walked = found.error_m[found.error_m >= 0]
+    if not walked.size:
+        return None  # so narrow that nobody stands at any of the spots that are looked at
     return ExpectedView(
         cell_m=found.spot_m,
         columns=columns,
@@ -76,6 +80,9 @@ _SOURCES = {
     "scanners": "From what scanners hear of each other, {points} points. A survey tells more.",
     "plan": "From the plan alone: path loss through empty air. A survey tells more.",
 }
+
+
+_NOWHERE = "{name} has no spot to stand on: fixtures fill it, or it is smaller than a cell. Draw it larger."
 
 
 def _say(zones: dict[str, Zone], zone: ZoneId, other: ZoneId, own_p: float, other_p: float) -> str:

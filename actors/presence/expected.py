@@ -20,6 +20,7 @@ from protocols.facts import Radio, SignalMap
 from protocols.ids import ZoneId
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
 BURSTS, STEPS = 10.0, 3.0
 """What the filter remembers of the last ten seconds: bursts, one a second, and places with errors of their own."""
@@ -55,15 +56,19 @@ class Expected:
 def expected(ground: Ground, radio: Radio, signals: dict[str, SignalMap]) -> Expected:
     """Works it out: some tenths of a second for a usual floor."""
     step = 1
-    while (ground.rows // step) * (ground.columns // step) > SPOTS_MAX:
+    while -(-ground.rows // step) * -(-ground.columns // step) > SPOTS_MAX:
         step += 1
-    rows, columns = np.arange(step // 2, ground.rows, step), np.arange(step // 2, ground.columns, step)
+    above, before = np.arange(0, ground.rows, step), np.arange(0, ground.columns, step)
+    rows = np.minimum(above + step // 2, ground.rows - 1)
+    columns = np.minimum(before + step // 2, ground.columns - 1)
     at = np.ix_(rows, columns)
-    free = ground.walkable[at].ravel() > 0
+    free = _pooled(np.maximum, ground.walkable, above, before).ravel() > 0
     level = np.stack([one[at].ravel()[free] for one in ground.level])
     doubt = np.stack([_doubt(signals[name], ground)[at].ravel()[free] for name in ground.scanners])
     x, y = ground.x[at].ravel()[free], ground.y[at].ravel()[free]
-    inside = ground.inside[:, rows][:, :, columns].reshape(len(ground.zones), -1)[:, free]
+    # What a spot stands for: a zone smaller than the steps would else fall between them.
+    summed = _pooled(np.add, ground.inside, above, before)
+    inside = summed.reshape(len(ground.zones), -1)[:, free] / np.float32(step**2)
     steady = radio.reading_sd_db**2 / BURSTS + radio.near_sd_db**2 / STEPS
     error = np.zeros(len(x), dtype=np.float32)
     shares = np.zeros((len(ground.zones), len(x)), dtype=np.float32)
@@ -81,6 +86,12 @@ def expected(ground: Ground, radio: Radio, signals: dict[str, SignalMap]) -> Exp
             zone: _apart(number, inside, shares, ground.zones) for number, zone in enumerate(ground.zones)
         },
     )
+
+
+def _pooled(how: np.ufunc, cells: Floats, above: Ints, before: Ints) -> Floats:
+    """The blocks of cells that begin at these rows and columns, each taken together: [..., rows, columns]."""
+    pooled: Floats = how.reduceat(how.reduceat(cells, above, axis=-2), before, axis=-1)
+    return pooled
 
 
 def _alike(level: Floats, doubt: Floats, spot: int, steady: float) -> Floats:

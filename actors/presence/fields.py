@@ -29,6 +29,9 @@ NEAREST_M = 1.0
 LEVELS_FITTED_MAX, SCANNERS_FITTED_MAX = 120, 12
 """Points and scanners that the likelihood is taken of; a larger survey is thinned for this, never for the map."""
 
+CELLS_AT_ONCE = 1_024
+"""Cells predicted at once: with the most points of a survey that is 16 MB an array, however large the floor is."""
+
 SWEEPS = 2
 """Times that each number is chosen in turn."""
 
@@ -86,14 +89,17 @@ def likelihood(levels: Levels, fields: Fields) -> float:
 
 def predicted(levels: Levels, fields: Fields, cells: Doubles) -> tuple[Doubles, Doubles]:
     """Mean and sd of the level at `cells` [m, 3], each [m]. The sd is the map's own, without the nugget."""
-    covariance = _covariance(levels, fields)
-    across = _across(cells, levels.places, levels.at, fields)
-    weights = np.linalg.solve(covariance, levels.dbm - _prior(levels.places, levels.at))
-    mean = _prior(cells, levels.at) + across @ weights
-    trend = _trend(cells, levels.at)
-    own = fields.place_sd_db**2 + fields.turn_sd_db**2 + (trend**2 * _TREND_VARIANCE).sum(axis=1)
-    explained = (across * np.linalg.solve(covariance, across.T).T).sum(axis=1)
-    return mean, np.sqrt(np.maximum(own - explained, 0.0))
+    whiten = np.linalg.inv(np.linalg.cholesky(_covariance(levels, fields)))
+    white = whiten @ (levels.dbm - _prior(levels.places, levels.at))
+    means, sds = [], []
+    for first in range(0, len(cells), CELLS_AT_ONCE):
+        some = cells[first : first + CELLS_AT_ONCE]
+        across = _across(some, levels.places, levels.at, fields) @ whiten.T
+        own = fields.place_sd_db**2 + fields.turn_sd_db**2
+        own = own + (_trend(some, levels.at) ** 2 * _TREND_VARIANCE).sum(axis=1)
+        means.append(_prior(some, levels.at) + across @ white)
+        sds.append(np.sqrt(np.maximum(own - (across**2).sum(axis=1), 0.0)))
+    return np.concatenate(means), np.concatenate(sds)
 
 
 def distances(places: Doubles, at: Doubles) -> Doubles:

@@ -72,13 +72,12 @@ def frame(plan: Plan, cell_m: float) -> tuple[int, int]:
 
 
 def make_ground(facts: Facts) -> Ground | None:
-    """The ground, or None where there is no radio map of this plan."""
+    """The ground, or None where there is no radio map of this plan, or none yet: files change one after the other."""
     radio, plan = facts.radio, facts.plan
     if radio is None or plan is None or (radio.rows, radio.columns) != frame(plan, radio.cell_m):
         return None
     heard = {name: facts.signals[name] for name in facts.scanners if name in facts.signals}
-    maps = [_levels(heard[name], radio) for name in heard]
-    if not maps:
+    if not heard or any(not _is_of(signal, radio) for signal in heard.values()):
         return None
     rows, columns, cell_m = radio.rows, radio.columns, radio.cell_m
     walkable, right, down = _walkable(plan, facts, rows, columns, cell_m)
@@ -103,16 +102,19 @@ def make_ground(facts: Facts) -> Ground | None:
         else nothing,
         around=np.stack([polygons.shares(p, rows, columns, cell_m, m) for p, m in edge]) if edge else nothing,
         scanners={name: number for number, name in enumerate(heard)},
-        level=np.stack(maps),
+        level=np.stack([_levels(signal, radio) for signal in heard.values()]),
         smoothing_s=tuple(facts.scanners[name].smoothing_s for name in heard),
         reading_sd_db=radio.reading_sd_db,
     )
 
 
+def _is_of(signal: SignalMap, radio: Radio) -> bool:
+    cells = radio.rows * radio.columns
+    return len(signal.level) == 2 * cells and len(signal.doubt) == cells
+
+
 def _levels(signal: SignalMap, radio: Radio) -> Floats:
     level = np.frombuffer(signal.level, dtype="<i2")
-    if level.size != radio.rows * radio.columns:
-        raise Nonsense("a signal map and the radio map's frame differ in their number of cells")
     shaped: Floats = (level.reshape(radio.rows, radio.columns) * LEVEL_UNIT_DB).astype(np.float32)
     return shaped
 

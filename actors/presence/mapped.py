@@ -206,7 +206,7 @@ class Mapped:
     def _settle(self, now_ms: int, facts: Facts, found: list[Concluded]) -> None:
         """Decides the bursts that will not become whole: some scanner lost the packet, or is too far away."""
         for track in list(self._undecided):
-            if track.decided or now_ms - track.last_ms >= SETTLE_MS:
+            if track.decided or abs(now_ms - track.last_ms) >= SETTLE_MS:  # also where the clock was set back
                 if not track.decided:
                     self._decide(track, facts, found)
                 del self._undecided[track]

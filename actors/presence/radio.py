@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from actors.presence import polygons
 from actors.presence.fields import PRIOR_DB, PRIOR_EXPONENT, Fields, Levels, distances, fitted, predicted
 from actors.presence.ground import DOUBT_UNIT_DB, LEVEL_UNIT_DB, cell_side_m, frame
+from protocols.errors import Nonsense
 from protocols.facts import Plan, PresenceSettings, Radio, Scanner, SignalMap, SurveyPoint
 
 Doubles = NDArray[np.float64]
@@ -53,6 +54,11 @@ OFFSET_SD_DB = 4.0
 Source = Literal["survey", "scanners", "plan"]
 
 
+MAP_CELLS_MAX = 2_000_000
+"""Cells of all scanners' maps together: 8 MB of facts, and a cell that starts gets every fact at once. A floor with
+more needs a larger `cell_m`."""
+
+
 @dataclass(frozen=True)
 class _Level:
     """What one scanner made of one point: mean power in dBm, mean of dB less that, variance in dB², readings."""
@@ -73,6 +79,11 @@ def fit(
     """The map of a floor. Without points it is path loss by the plan alone. Raises Nonsense for too many cells."""
     cell_m = cell_side_m(plan, settings.cell_m)
     rows, columns = frame(plan, cell_m)
+    if rows * columns * len(scanners) > MAP_CELLS_MAX:
+        raise Nonsense(
+            f"{len(scanners)} scanners over {rows * columns:,} cells of {cell_m:g} m make more than {MAP_CELLS_MAX:,}; "
+            "set a larger cell_m"
+        )
     x, y = polygons.centres(rows, columns, cell_m)
     cells = np.stack([x.ravel(), y.ravel(), np.full(x.size, settings.carried_z_m)], axis=1)
     surveyed = [point for point in points if not point.by]
