@@ -188,21 +188,20 @@ def test_a_level_of_two_readings_is_none() -> None:
     assert radio._condensed({}) is None
 
 
-def test_a_scanner_that_did_not_hear_a_place_is_expected_to_hear_little_there() -> None:
-    shadows = Shadows(6, sd_db=0.5)
-    full = [shadows.point(*at) for at in grid(8, 6)]
-    deaf_in_the_east = [
-        msgspec.structs.replace(
-            point, heard={name: counts for name, counts in point.heard.items() if name != "s0" or point.x < 8}
-        )
-        for point in full
-    ]
-    whole, half = maps_of(full), maps_of(deaf_in_the_east)
-    there = [at_cell(made, level_of(made, signals["s0"]), 11.0, 3.0) for made, signals in (whole, half)]
-    here = [at_cell(made, level_of(made, signals["s0"]), 2.0, 4.0) for made, signals in (whole, half)]
-    assert there[1] < there[0] - 5.0
-    assert here[1] == pytest.approx(here[0], abs=2.5)
-    assert level_of(half[0], half[1]["s1"]) == pytest.approx(level_of(whole[0], whole[1]["s1"]), abs=2.0)
+def test_a_place_that_a_scanner_did_not_hear_counts_as_below_what_it_can_hear() -> None:
+    """Loud in the west, and nothing in the east: another map than one of a survey that ended in the middle."""
+    heard = {name: {-62: 60} for name in FOUR}
+    west = [SurveyPoint(x, y, 1.2, "", heard) for x, y in grid(8, 6) if x < 8]
+    others = {name: counts for name, counts in heard.items() if name != "s0"}
+    east = [SurveyPoint(x, y, 1.2, "", others) for x, y in grid(8, 6) if x > 8]
+    half, whole = maps_of(west), maps_of([*west, *east])
+    ahead, behind = (
+        [at_cell(made, level_of(made, signals["s0"]), x, 6.0) for x in (3.0, 13.0)]
+        for made, signals in (half, whole)
+    )
+    assert ahead == pytest.approx([-62.0, -62.0], abs=4.0)
+    assert behind[0] == pytest.approx(-62.0, abs=2.5)
+    assert behind[1] < -85.0
 
 
 def test_a_scanner_that_heard_nothing_of_a_survey_is_expected_by_path_loss() -> None:
