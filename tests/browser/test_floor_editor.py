@@ -77,12 +77,12 @@ async def test_a_zone_is_drawn_corner_by_corner_and_caught_by_its_neighbours_cor
     store: Store, hands: Hands
 ) -> None:
     await hands.page.keyboard.press("z")
-    # Near Dairy's corner at 7, 3.9, then free, then near Produce's at 6.7, 9; the first corner closes it.
+    # Near Dairy's corner at 6.9, 3.9, then free, then near Produce's at 6.7, 9; the first corner closes it.
     await hands.click((7.13, 3.82), (8.04, 4.21), (6.62, 9.1), (6.2, 6.5), (7.05, 3.95))
     await hands.page.keyboard.press("Escape")
     await hands.save()
     floor = await drafted(store)
-    assert floor["zones"]["zone-13"] == [[7, 3.9], [8, 4.2], [6.7, 9], [6.2, 6.5]]
+    assert floor["zones"]["zone-13"] == [[6.9, 3.9], [8, 4.2], [6.7, 9], [6.2, 6.5]]
 
 
 async def test_a_scanner_goes_by_hand_onto_the_grid_and_on_by_the_arrow_keys(
@@ -126,17 +126,17 @@ async def test_what_is_placed_stands_for_the_zone_that_it_hangs_in(store: Store,
 async def test_corners_are_dragged_added_and_removed(store: Store, hands: Hands) -> None:
     page = hands.page
     await hands.choose("Zones", "zones/frozen")
-    await hands.drag((23.05, 12.7), (23.42, 12.9))  # its last but one corner
-    await hands.drag((21.25, 4.6), (21.2, 4.2))  # the dot between its first two
+    await hands.drag((23.7, 13.8), (23.42, 13.6))  # its last but one corner
+    await hands.drag((21.575, 4.1), (21.5, 4.5))  # the dot between its first two
     await expect(page.locator(".corners tbody tr")).to_have_count(5)
     await page.get_by_role("button", name="Remove corner 5").click()
     await expect(page.locator("#status")).to_have_text("Corner 5 removed.")
     await hands.save()
     assert (await drafted(store))["zones"]["frozen"] == [
-        [19.45, 4.6],
-        [21.2, 4.2],
-        [23.05, 4.6],
-        [23.4, 12.9],
+        [19.45, 4.1],
+        [21.5, 4.5],
+        [23.7, 4.1],
+        [23.4, 13.6],
     ]
 
 
@@ -157,10 +157,10 @@ async def test_walls_are_lines_and_one_that_ends_where_it_began_is_a_fixture(
 
 
 async def test_a_whole_zone_moves_until_its_corner_lies_on_anothers(store: Store, hands: Hands) -> None:
-    # Bakery's left edge is 0.3 m right of Dairy's right one: 0.25 m to the left is near enough to be caught.
+    # Bakery's left edge is 0.2 m right of Dairy's right one: 0.25 m to the left is near enough to be caught.
     await hands.drag((20, 1.5), (19.75, 1.53))
     await hands.save()
-    assert (await drafted(store))["zones"]["bakery"] == box(16.9, 0.95, 23.2, 3.9)
+    assert (await drafted(store))["zones"]["bakery"] == box(16.9, 0.8, 23.5, 3.9)
 
 
 async def test_steps_are_undone_and_done_again_one_drag_a_step(store: Store, hands: Hands) -> None:
