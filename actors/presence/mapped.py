@@ -342,7 +342,9 @@ class Mapped:
             self._beliefs.begin_at(track.slot, x, y)
             track.begun, track.lost = True, 1.0
         one = np.array([track.slot])
-        self._beliefs.stand(one, np.array([x]), np.array([y]), np.array([max(error_m, _PLACED_MIN_M)]))
+        self._beliefs.stand(
+            one, np.array([x]), np.array([y]), np.array([min(max(error_m, _PLACED_MIN_M), _FAR_M)])
+        )
 
     def _slot(self) -> int:
         """A free slot; at the limit of memory, that of whoever was heard least lately."""
