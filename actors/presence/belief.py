@@ -285,30 +285,39 @@ class Beliefs:
         p *= (u ** (-(NU + 2) / 2)).astype(np.float32)[:, None]
         self.p[slots] = p / p.sum(axis=(1, 2, 3), keepdims=True)
 
-    def learn(self, slots: Ints, scanners: Ints, dbm: Doubles, wider: Doubles) -> tuple[Doubles, Doubles]:
+    def learn(
+        self, slots: Ints, scanners: Ints, dbm: Doubles, wider: Doubles, mass: Floats
+    ) -> tuple[Doubles, Doubles]:
         """Learns each scanner's error from one reading a subject, once the burst is whole.
 
         Gives its squared surprise, 1 where it scatters as it should, and how far above the map it was, in dB.
 
         h = map + offset over the mass: its mean and variance, then a robust scalar update of both errors.
+        `mass` is theirs, as `masses` gives it: what is learned here does not change it.
         """
-        mass = self.p[slots].sum(axis=1)
-        level = self._level[scanners, self.at[slots, 0], self.at[slots, 1]] + self.o[slots]
-        mean = (mass * level).sum(axis=(1, 2)).astype(float)
-        variance = (mass * level * level).sum(axis=(1, 2)).astype(float) - mean**2
+        above = dbm.astype(np.float32)[:, None, None] - self.o[slots]
+        above -= self._level[scanners, self.at[slots, 0], self.at[slots, 1]]
+        weighted = mass * above
+        miss = weighted.sum(axis=(1, 2)).astype(float)
+        weighted *= above
+        variance = weighted.sum(axis=(1, 2)).astype(float) - miss**2
         held = self.b[slots, :, scanners]
         held_var = self.b_var[slots, :, scanners]
-        off = dbm - mean - held.sum(axis=1)
+        off = miss - held.sum(axis=1)
         total = held_var.sum(axis=1) + self.scatter.reading**2 + wider + np.maximum(variance, 0.0)
         robust = np.minimum((NU + 1) / (NU + off * off / total), 1.0) * off
         gain = held_var / total[:, None]
         self.b[slots, :, scanners] = held + gain * robust[:, None]
         self.b_var[slots, :, scanners] = held_var * (1 - gain)
-        miss = dbm - mean
         usual = self._error_var.sum() + self.scatter.reading**2 + wider + np.maximum(variance, 0.0)
         return miss * miss / usual, miss
 
     # --- looking
+
+    def masses(self, slots: Ints) -> Floats:
+        """[n, h, w]: the beliefs of these subjects' places."""
+        masses: Floats = self.p[slots].sum(axis=1)
+        return masses
 
     def mass(self, slot: int) -> Floats:
         """[h, w]: the belief of one subject's place."""
@@ -327,10 +336,8 @@ def _moved(p: Floats, ahead: Floats, back: Floats, opens: Floats, axis: int) -> 
     low = (slice(None),) * axis + (slice(None, -1),)
     high = (slice(None),) * axis + (slice(1, None),)
     onward = p[low] * ahead[:, :, None, None]
-    onward *= opens
-    backward = p[high] * back[:, :, None, None]
-    backward *= opens
-    onward -= backward  # the net flow across each border
+    onward -= p[high] * back[:, :, None, None]
+    onward *= opens  # the net flow across each border
     p[low] -= onward
     p[high] += onward
 

@@ -5,6 +5,9 @@ Within a burst nobody walks. Readings that come alone, from scanners that report
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from actors.presence.smoothing import Unsmoothed
 from actors.presence.subject import Subject
 from protocols.cells import Heard
@@ -24,7 +27,7 @@ class Track(Subject):
     """One subject: its slot among the beliefs, the burst that is under way, and what it was heard with before."""
 
     __slots__ = (
-        "began_ms", "begun", "believed_ms", "burst", "decided", "last_ms", "lost", "raw", "recent", "slot",
+        "began_ms", "begun", "believed_ms", "burst", "decided", "last_ms", "lost", "raw", "recent", "shares", "slot",
         "unsure_ms", "usual",
     )  # fmt: skip
 
@@ -38,6 +41,7 @@ class Track(Subject):
         self.lost = 1.0
         self.recent: dict[int, tuple[float, int]] = {}  # by scanner: usual dBm, and when it was last heard
         self.raw: dict[int, Unsmoothed] = {}
+        self.shares: NDArray[np.float32] | None = None  # the mass in each zone when it decided last
         self.unsure_ms = -1
         self.usual = USUAL_FIRST
 

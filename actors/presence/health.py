@@ -55,9 +55,9 @@ class Health:
         self._missed_ms = np.full(count, _NEVER, dtype=np.int64)  # since when it misses what it should hear
         self._gap_ms = np.zeros(count)
         self._lacks_db = np.zeros(count)  # how much weaker than by the map a deaf one hears, so misses more
-        self._mean = np.zeros(count)
-        self._square = np.zeros(count)
-        self._readings = np.zeros(count)
+        self._mean = [0.0] * count  # lists: each reading changes one number
+        self._square = [0.0] * count
+        self._readings = [0] * count
         self._state: list[str] = ["ok"] * count
         self._since_ms = [0] * count
         self._silent: frozenset[int] = frozenset()
@@ -93,12 +93,12 @@ class Health:
 
     def distrust(self, scanner: int) -> float:
         """Further variance of this scanner's readings, in dB²: that of its errors, if it is deaf or has moved."""
-        return float(self._square[scanner]) if self._state[scanner] in ("deaf", "moved") else 0.0
+        return self._square[scanner] if self._state[scanner] in ("deaf", "moved") else 0.0
 
     def told(self, now_ms: int) -> list[ScannerHealth]:
         """Every scanner's state."""
         return [
-            ScannerHealth(name, state, since_ms, round(float(off_db), 1))  # type: ignore[arg-type]
+            ScannerHealth(name, state, since_ms, round(off_db, 1))  # type: ignore[arg-type]
             for name, state, since_ms, off_db in zip(
                 self._names, self._state, self._since_ms, self._mean, strict=True
             )

@@ -161,12 +161,12 @@ class Mapped:
         )
 
     def crowds(self) -> list[Crowd]:
-        """How many subjects each zone holds by the beliefs: sums of p, and of p (1 - p)."""
+        """How many subjects each zone holds by the beliefs as they decided last: sums of p, and of p (1 - p)."""
         zones = self.ground.zones
         expected, variance = np.zeros(len(zones)), np.zeros(len(zones))
         for track in self._tracks.values():
-            if track.begun:
-                p = self._zones.shares(self._beliefs.window(track.slot), self._beliefs.mass(track.slot))
+            if track.begun and track.shares is not None:
+                p = track.shares
                 expected += p
                 variance += p * (1 - p)
         return [
@@ -219,16 +219,22 @@ class Mapped:
                 if not track.decided:
                     self._decide(track, facts, found)
         ended = [track for track in tracks if track.burst and track.begun]
-        for number in range(max((len(track.burst) for track in ended), default=0)):
-            learning = [track for track in ended if len(track.burst) > number]
-            slots = np.array([track.slot for track in learning])
-            scanners, dbm, wider = (
-                np.array(one) for one in zip(*(t.burst[number] for t in learning), strict=True)
-            )
-            surprise, off_db = self._beliefs.learn(slots, scanners, dbm, wider)
-            for track, one, off, at in zip(learning, surprise, off_db, scanners, strict=True):
-                track.lost += LOST_GAIN / len(track.burst) * (min(float(one), MISS_MAX) - track.lost)
-                self.health.read(int(at), float(off))
+        if not ended:
+            return
+        everybody = np.array([track.slot for track in ended])
+        masses = self._beliefs.masses(everybody)
+        for number in range(max(len(track.burst) for track in ended)):
+            places = [place for place, track in enumerate(ended) if len(track.burst) > number]
+            readings = [ended[place].burst[number] for place in places]
+            scanners, dbm, wider = (np.array(one) for one in zip(*readings, strict=True))
+            mass = masses if len(places) == len(ended) else masses[places]
+            surprise, off_db = self._beliefs.learn(everybody[places], scanners, dbm, wider, mass)
+            for place, one, off, (at, _, _) in zip(
+                places, surprise.tolist(), off_db.tolist(), readings, strict=True
+            ):
+                track = ended[place]
+                track.lost += LOST_GAIN / len(track.burst) * (min(one, MISS_MAX) - track.lost)
+                self.health.read(at, off)
         for track in ended:
             for scanner, reading, _ in track.burst:
                 usual, _ = track.recent.get(scanner, (reading, 0))
@@ -364,6 +370,7 @@ class Mapped:
         if track.slot >= 0:
             self._free.append(track.slot)
         track.slot, track.begun, track.burst, track.decided = -1, False, [], True
+        track.shares = None
 
     def _expected(self, track: Track) -> Any:
         """The level at which each scanner should hear the subject where it most likely is: [scanners]."""

@@ -50,9 +50,9 @@ class Zones:
         self, track: Track, window: Window, mass: Floats, settings: PresenceSettings, is_doubtful: bool
     ) -> Concluded | None:
         """Announces another zone, or that none is likely, if the belief says so."""
+        track.shares = inside = self.shares(window, mass)
         if not self._places or track.last_ms < track.quiet_until_ms:
             return None
-        inside = self.shares(window, mass)
         best = int(inside.argmax())
         p, zone = float(inside[best]), self._ground.zones[best]
         holds = track.zone != UNKNOWN_ZONE and self.held(track.zone, window, mass) > settings.leave_p

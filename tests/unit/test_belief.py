@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from actors.facts import Facts
 from actors.presence import belief, motion
-from actors.presence.belief import Beliefs, Scatter
+from actors.presence.belief import Beliefs, Doubles, Scatter
 from actors.presence.ground import WINDOW_M, Ground
 from protocols.facts import Plan, Scanner
 from protocols.ids import ZoneId
@@ -54,6 +54,11 @@ def heard(beliefs: Beliefs, readings: dict[str, float], slots: NDArray[np.int64]
         for name, dbm in readings.items()
     ]
     beliefs.hear(slots, rounds)
+
+
+def learned(beliefs: Beliefs, scanner: int, dbm: float) -> tuple[Doubles, Doubles]:
+    """What one reading of the first subject teaches."""
+    return beliefs.learn(ONE, np.array([scanner]), np.array([dbm]), np.zeros(1), beliefs.masses(ONE))
 
 
 def put(beliefs: Beliefs, at: Place, slot: int = 0) -> None:
@@ -176,7 +181,7 @@ def test_wild_readings_of_64_scanners_leave_finite_numbers(wild: tuple[float, ..
         beliefs.walk(ONE, np.array([0.45]))
         heard(beliefs, {name: wild[(n + number) % 3] for n, name in enumerate(names)})
         for scanner, dbm in zip(scanners, first, strict=True):
-            beliefs.learn(ONE, np.array([scanner]), np.array([dbm]), np.zeros(1))
+            learned(beliefs, int(scanner), float(dbm))
         for array in (beliefs.p, beliefs.o, beliefs.o_var, beliefs.b, beliefs.b_var):
             assert np.isfinite(array).all()
         assert beliefs.p.sum() == pytest.approx(1.0, abs=1e-4)
@@ -207,7 +212,7 @@ def test_an_hour_of_readings_leaves_finite_numbers_and_the_right_place() -> None
         heard(beliefs, exact(SIX, at, chance))
         if number % 20 == 0:
             for name, dbm in exact(SIX, at, chance).items():
-                beliefs.learn(ONE, np.array([beliefs.ground.scanners[name]]), np.array([dbm]), np.zeros(1))
+                learned(beliefs, beliefs.ground.scanners[name], dbm)
     assert np.isfinite(beliefs.p).all()
     assert beliefs.p.sum() == pytest.approx(1.0, abs=1e-4)
     assert dist(middle(beliefs), at) < 2.0
@@ -240,7 +245,7 @@ def test_many_subjects_at_once_are_believed_what_each_alone_would_be() -> None:
         ]
         together.walk(everybody, elapsed_s)
         together.hear(everybody, rounds)
-        learned = together.learn(everybody, rounds[0][1], rounds[0][2], rounds[0][3])
+        misses = together.learn(everybody, *rounds[0][1:], together.masses(everybody))
         for slot in range(count):
             own = np.array([slot])
             alone.walk(own, elapsed_s[slot : slot + 1])
@@ -249,8 +254,10 @@ def test_many_subjects_at_once_are_believed_what_each_alone_would_be() -> None:
                 [(ONE, s[slot : slot + 1], d[slot : slot + 1], w[slot : slot + 1]) for _, s, d, w in rounds],
             )
             _, s, d, w = rounds[0]
-            miss = alone.learn(own, s[slot : slot + 1], d[slot : slot + 1], w[slot : slot + 1])
-            assert (learned[0][slot], learned[1][slot]) == pytest.approx(
+            miss = alone.learn(
+                own, s[slot : slot + 1], d[slot : slot + 1], w[slot : slot + 1], alone.masses(own)
+            )
+            assert (misses[0][slot], misses[1][slot]) == pytest.approx(
                 (miss[0][0], miss[1][0]), rel=1e-3, abs=1e-3
             )
     for one, other in ((together.p, alone.p), (together.o, alone.o), (together.b, alone.b)):
@@ -310,15 +317,15 @@ def walked(off_db: float, scatter: Scatter = SCATTER, learns: bool = True) -> tu
             beliefs.walk(ONE, np.array([1.0]))
             heard(beliefs, readings)
         for name, dbm in readings.items() if learns else ():
-            beliefs.learn(ONE, np.array([beliefs.ground.scanners[name]]), np.array([dbm]), np.zeros(1))
+            learned(beliefs, beliefs.ground.scanners[name], dbm)
     return beliefs, at
 
 
 @pytest.mark.parametrize("off_db", [-10.0, 0.0, 10.0])
 def test_how_much_louder_a_device_is_is_learned_while_it_walks(off_db: float) -> None:
     beliefs, at = walked(off_db)
-    learned = float((beliefs.mass(0) * beliefs.o[0]).sum())
-    assert learned == pytest.approx(off_db, abs=2.5)
+    offset = float((beliefs.mass(0) * beliefs.o[0]).sum())
+    assert offset == pytest.approx(off_db, abs=2.5)
     assert dist(middle(beliefs), at) < 1.5
 
 
@@ -337,7 +344,7 @@ def test_what_one_scanner_is_off_by_is_learned_for_it_alone() -> None:
         beliefs.walk(ONE, np.array([0.5]))
         beliefs.stand(ONE, np.array([3.0]), np.array([4.0]), np.array([0.3]))
         for name, dbm in readings.items():
-            beliefs.learn(ONE, np.array([beliefs.ground.scanners[name]]), np.array([dbm]), np.zeros(1))
+            learned(beliefs, beliefs.ground.scanners[name], dbm)
     off = dict(zip(SIX, beliefs.b[0].sum(axis=0), strict=True))
     assert off.pop("s4") < -2.5
     assert max(abs(one) for one in off.values()) < 1.5
@@ -354,7 +361,7 @@ def test_a_reading_that_misses_by_its_usual_scatter_is_a_surprise_of_one() -> No
     at = beliefs.ground.scanners["s0"]
     usual = np.sqrt(SCATTER.reading**2 + SCATTER.near**2 + SCATTER.map**2)
     expected = float(beliefs.ground.level[at, 8, 12])
-    surprise, above_db = beliefs.learn(ONE, np.array([at]), np.array([expected + usual]), np.zeros(1))
+    surprise, above_db = learned(beliefs, at, expected + usual)
     assert surprise[0] == pytest.approx(1.0, abs=0.02)
     assert above_db[0] == pytest.approx(usual, abs=0.01)
 
