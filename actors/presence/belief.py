@@ -82,7 +82,7 @@ class Beliefs:
         views = np.lib.stride_tricks.sliding_window_view
         self._level = views(ground.level, (h, w), axis=(1, 2))
         self._walkable = views(ground.walkable, (h, w))
-        self._right = views(ground.opens_right, (h, w - 1))
+        self._right = views(np.pad(ground.opens_right, ((0, 0), (0, 1))), (h, w))
         self._down = views(ground.opens_down, (h - 1, w))
         self._x = views(ground.x, (h, w))
         self._y = views(ground.y, (h, w))
@@ -181,27 +181,30 @@ class Beliefs:
         ground = self.ground
         h, w = ground.window
         rows, columns = self.at[slots, 0], self.at[slots, 1]
-        right = self._right[rows, columns][:, None]
-        down = self._down[rows, columns][:, None]
-        p = self.p[slots]
-        keeps = motion.kept(step_s)[:, None, None, None]
-        mixed = np.matmul(motion.TURNING, p.reshape(len(slots), motion.STATES, h * w)).reshape(p.shape)
+        right = self._right[rows, columns]
+        right[:, :, -1] = 0.0  # nor does anybody step over the edge into the next row
+        right = right.reshape(len(slots), 1, h * w)[:, :, :-1]
+        down = self._down[rows, columns].reshape(len(slots), 1, (h - 1) * w)
+        # Rows one after the other: long runs of numbers are what numpy is quick with.
+        p = self.p[slots].reshape(len(slots), motion.STATES, h * w)
+        keeps = motion.kept(step_s)[:, None, None]
+        mixed = np.matmul(motion.TURNING, p)
         p *= keeps
         mixed *= 1 - keeps
         p += mixed
         mass = p.sum(axis=1)
         ahead, back = motion.taps(step_s, ground.cell_m)
-        _moved(p, ahead[0], back[0], right, axis=3)
-        _moved(p, ahead[1], back[1], down, axis=2)
-        self.p[slots] = p
+        _moved(p, ahead[0], back[0], right, 1)
+        _moved(p, ahead[1], back[1], down, w)
+        self.p[slots] = p.reshape(len(slots), motion.STATES, h, w)
         spread = np.maximum(
             motion.SPREAD_MPS2 * step_s**2 + motion.WANDER_M**2 * step_s, (REACH_SHARE * ground.cell_m) ** 2
         )
         side = (np.minimum(spread / ground.cell_m**2, 1.0) / 2).astype(np.float32)[:, None]
-        told = np.stack([mass * self.o[slots], mass], axis=1)
-        _moved(told, side, side, right, axis=3)
-        _moved(told, side, side, down, axis=2)
-        self.o[slots] = told[:, 0] / np.maximum(told[:, 1], TINY)
+        told = np.stack([mass * self.o[slots].reshape(mass.shape), mass], axis=1)
+        _moved(told, side, side, right, 1)
+        _moved(told, side, side, down, w)
+        self.o[slots] = (told[:, 0] / np.maximum(told[:, 1], TINY)).reshape(len(slots), h, w)
 
     def _follow(self, slots: Ints) -> None:
         """Moves the windows of subjects whose mass comes near an edge. What falls outside is dropped."""
@@ -331,15 +334,14 @@ class Beliefs:
         return slice(row, row + h), slice(column, column + w)
 
 
-def _moved(p: Floats, ahead: Floats, back: Floats, opens: Floats, axis: int) -> None:
-    """Moves mass one cell each way along an axis of [n, states, h, w], in place; what a wall stops stays."""
-    low = (slice(None),) * axis + (slice(None, -1),)
-    high = (slice(None),) * axis + (slice(1, None),)
-    onward = p[low] * ahead[:, :, None, None]
-    onward -= p[high] * back[:, :, None, None]
+def _moved(p: Floats, ahead: Floats, back: Floats, opens: Floats, by: int) -> None:
+    """Moves mass between cells that are `by` apart in [n, states, cells], in place; what a wall stops stays."""
+    low, high = p[:, :, :-by], p[:, :, by:]
+    onward = low * ahead[:, :, None]
+    onward -= high * back[:, :, None]
     onward *= opens  # the net flow across each border
-    p[low] -= onward
-    p[high] += onward
+    low -= onward
+    high += onward
 
 
 def _slid(held: Floats, axis: int, by: int, *, fill: bool) -> Floats:

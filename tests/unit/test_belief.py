@@ -401,6 +401,17 @@ def test_the_window_follows_somebody_across_a_large_floor() -> None:
     assert max(errors) < 7.0
 
 
+def test_nobody_steps_over_the_edge_of_a_window_to_its_other_side() -> None:
+    beliefs = believing(ground_of(wide()))
+    beliefs.begin_at(0, 25.0, 40.0)
+    beliefs.p[0] = 0.0
+    beliefs.p[0, :, 3, -1] = beliefs.p[0, :, 12, 0] = motion.START / 2  # its middle stays, so the window does
+    beliefs.walk(ONE, np.array([0.8]))
+    mass = beliefs.mass(0)
+    assert mass[:8, -3:].sum() == pytest.approx(0.5, abs=1e-4)
+    assert mass[8:, :3].sum() == pytest.approx(0.5, abs=1e-4)
+
+
 def test_memory_of_a_subject_does_not_grow_with_the_floor() -> None:
     small, large = (believing(ground_of(facts)) for facts in (floor(scanners=FORTY, plan=PLAN), wide()))
     huge = believing(ground_of(floor(scanners=FORTY, plan=Plan("Huge", 200.0, 160.0), cell_m=1.0)))
