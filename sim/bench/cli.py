@@ -122,6 +122,15 @@ def campaigns(
 
 
 @bench.command()
+def presence(
+    quick: Quick = False, json: Json = "", folder: Folder = CACHE, ray: Ray = True, rounds: Rounds = 3
+) -> None:
+    """Presence by a radio map in one cell: 500 people × 12 scanners, on a small floor and on 50 × 80 m."""
+    plan = _plans(quick, ray, rounds)["presence"]
+    _measure(json, folder, [lambda console: plan(folder, console)])
+
+
+@bench.command()
 def all(
     quick: Quick = False,
     json: Json = "",
@@ -149,6 +158,7 @@ def _plans(quick: bool, ray: bool, rounds: int) -> dict[str, Measured]:
     from sim.bench import deciding, memory, starting, sustained, till
     from sim.bench import decisions as deciding_durably
     from sim.bench import path as bench_of
+    from sim.bench import presence as following
     from sim.bench.rates import BARE, Load
     from sim.bench.shop import subjects_fitting
 
@@ -171,6 +181,11 @@ def _plans(quick: bool, ray: bool, rounds: int) -> dict[str, Measured]:
     )
     rung = till.Plan(rounds, 3.0 if quick else 10.0, ray)
     pure = deciding.Plan(500 if quick else 5_000, rounds)
+    crowded = (
+        following.Plan(subjects=60, warm_s=2, measured_s=2, rounds=1)
+        if quick
+        else following.Plan(rounds=rounds)
+    )
     return {
         "path": lambda folder, console: bench_of.bench_path(path_plan, folder, folder, console),
         "sustained": lambda folder, console: sustained.bench_sustained(climbing, folder, folder, console),
@@ -179,6 +194,7 @@ def _plans(quick: bool, ray: bool, rounds: int) -> dict[str, Measured]:
         "start": lambda folder, console: starting.bench_start(started, folder, console),
         "till": lambda folder, console: till.bench_till(rung, folder, console),
         "campaigns": lambda folder, console: deciding.bench_campaigns(pure, folder, console),
+        "presence": lambda folder, console: following.bench_presence(crowded, console),
     }
 
 
