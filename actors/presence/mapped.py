@@ -208,7 +208,7 @@ class Mapped:
         for track in list(self._undecided):
             if track.decided or abs(now_ms - track.last_ms) >= SETTLE_MS:  # also where the clock was set back
                 if not track.decided:
-                    self._decide(track, facts, found)
+                    self._decide(track, facts, found, f"~{now_ms}")
                 del self._undecided[track]
 
     def _close(self, tracks: list[Track], facts: Facts, found: list[Concluded]) -> None:
@@ -380,10 +380,11 @@ class Mapped:
         offset = self._beliefs.o[track.slot][row, column]
         return self.ground.level[:, rows.start + row, columns.start + column] + offset
 
-    def _decide(self, track: Track, facts: Facts, found: list[Concluded]) -> None:
+    def _decide(self, track: Track, facts: Facts, found: list[Concluded], at: str = "") -> None:
         track.decided = True
         window, mass = self._beliefs.window(track.slot), self._beliefs.mass(track.slot)
-        if done := self._zones.decide(track, window, mass, facts.presence, self._is_doubtful(track)):
+        is_doubtful = self._is_doubtful(track)
+        if done := self._zones.decide(track, window, mass, facts.presence, is_doubtful, at):
             found.append(done)
 
     def _is_doubtful(self, track: Track) -> bool:

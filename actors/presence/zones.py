@@ -47,9 +47,15 @@ class Zones:
         return 0.0 if place is None else float((self._ground.around[place, *window] * mass).sum())
 
     def decide(
-        self, track: Track, window: Window, mass: Floats, settings: PresenceSettings, is_doubtful: bool
+        self,
+        track: Track,
+        window: Window,
+        mass: Floats,
+        settings: PresenceSettings,
+        is_doubtful: bool,
+        at: str = "",
     ) -> Concluded | None:
-        """Announces another zone, or that none is likely, if the belief says so."""
+        """Announces another zone, or that none is likely, if the belief says so. `at` is set where time decides."""
         track.shares = inside = self.shares(window, mass)
         if not self._places or track.last_ms < track.quiet_until_ms:
             return None
@@ -58,11 +64,11 @@ class Zones:
         holds = track.zone != UNKNOWN_ZONE and self.held(track.zone, window, mass) > settings.leave_p
         unsure_ms, track.unsure_ms = track.unsure_ms, -1
         if p > (settings.enter_p if holds else MAJORITY_P) and zone != track.zone:
-            return announced(track, zone, round(100 * doubted(p, is_doubtful)))
+            return announced(track, zone, round(100 * doubted(p, is_doubtful)), at)
         if holds or track.zone == UNKNOWN_ZONE:
             return None
         if 0 <= unsure_ms <= track.last_ms - UNSURE_MS:
-            return announced(track, UNKNOWN_ZONE, 0)
+            return announced(track, UNKNOWN_ZONE, 0, at)
         track.unsure_ms = track.last_ms if unsure_ms < 0 else unsure_ms
         return None
 
