@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from sim.bench.rig import Missing
 
 if TYPE_CHECKING:
     from sim.bench.path import Plan as PathPlan
+    from sim.bench.walking import Plan as WalkingPlan
 
 Measured = Callable[[Path, Console], Result]
 """A bench with its plan: given the folder and where to say how it goes."""
@@ -122,6 +124,24 @@ def campaigns(
 
 
 @bench.command()
+def walking(
+    quick: Quick = False,
+    json: Json = "",
+    folder: Folder = CACHE,
+    ray: Ray = True,
+    rounds: Rounds = 3,
+    people: Annotated[
+        list[int] | None, typer.Option(help="Who walk about, 12 sightings/s each; may be repeated.")
+    ] = None,
+) -> None:
+    """Sighting to screen and phone while people really walk: by the radio map, beside the nearest scanner."""
+    from sim.bench import walking as bench_of
+
+    plan = _walking_plan(quick, ray, rounds, people)
+    _measure(json, folder, [lambda console: bench_of.bench_walking(plan, folder, console)])
+
+
+@bench.command()
 def presence(
     quick: Quick = False, json: Json = "", folder: Folder = CACHE, ray: Ray = True, rounds: Rounds = 3
 ) -> None:
@@ -155,7 +175,7 @@ def _run(plan: Measured, folder: Path) -> Callable[[Console], Result]:
 
 def _plans(quick: bool, ray: bool, rounds: int) -> dict[str, Measured]:
     """Every bench, with its plan filled in. What a quick one leaves out is said in its own plan."""
-    from sim.bench import deciding, memory, starting, sustained, till
+    from sim.bench import deciding, memory, starting, sustained, till, walking
     from sim.bench import decisions as deciding_durably
     from sim.bench import path as bench_of
     from sim.bench import presence as following
@@ -186,6 +206,7 @@ def _plans(quick: bool, ray: bool, rounds: int) -> dict[str, Measured]:
         if quick
         else following.Plan(rounds=rounds)
     )
+    walked = _walking_plan(quick, ray, rounds, None)
     return {
         "path": lambda folder, console: bench_of.bench_path(path_plan, folder, folder, console),
         "sustained": lambda folder, console: sustained.bench_sustained(climbing, folder, folder, console),
@@ -195,6 +216,7 @@ def _plans(quick: bool, ray: bool, rounds: int) -> dict[str, Measured]:
         "till": lambda folder, console: till.bench_till(rung, folder, console),
         "campaigns": lambda folder, console: deciding.bench_campaigns(pure, folder, console),
         "presence": lambda folder, console: following.bench_presence(crowded, console),
+        "walking": lambda folder, console: walking.bench_walking(walked, folder, console),
     }
 
 
@@ -209,6 +231,15 @@ def _path_plan(quick: bool, ray: bool, rounds: int, seconds: float, rate: list[i
         load=Load(warm_s=1.0, measured_s=2.0) if quick else Load(measured_s=seconds),
         systems=tuple(one for one in bench_of.Plan().systems if one not in left_out),
     )
+
+
+def _walking_plan(quick: bool, ray: bool, rounds: int, people: list[int] | None) -> WalkingPlan:
+    from sim.bench import walking as bench_of
+
+    given = bench_of.Plan(rounds=rounds, ray=ray)
+    if quick:
+        given = bench_of.Plan(subjects=(40,), rounds=1, warm_s=3, measured_s=4, ray=False)
+    return replace(given, subjects=tuple(sorted(people))) if people else given
 
 
 def _measure(json: str, folder: Path, runs: list[Callable[[Console], Result]], *, page: bool = False) -> None:

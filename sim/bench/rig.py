@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,11 +100,25 @@ class Rig:
         within_s: float = QUIET_WITHIN_S,
     ) -> Observed:
         """Sends a stretch at a rate while an observer listens, and waits until nothing comes any more."""
+        due_s = len(stretch) / per_second
+        sent, out = self.played(
+            lambda plan: write_plan(plan, self.port, stretch, per_second), due_s, *filters, within_s=within_s
+        )
+        return Observed(read_sent(sent, stretch, first), out)
+
+    def played(
+        self,
+        write: Callable[[Path], None],
+        due_s: float,
+        *filters: str,
+        within_s: float = QUIET_WITHIN_S,
+    ) -> tuple[Path, Path]:
+        """Sends a plan that `write` writes and that takes `due_s`: the files of when it was sent, and of what came."""
         base = self.folder / f"run-{next(self._number)}"
         plan, sent, out, count = (
             base.with_suffix(end) for end in (".plan.npz", ".sent.npz", ".seen", ".count")
         )
-        write_plan(plan, self.port, stretch, per_second)
+        write(plan)
         observer = self.python(
             "observer", "sim.bench.observe", str(self.port), str(out), str(count), *(filters or _OUTWARD)
         )
@@ -112,11 +127,11 @@ class Rig:
         with Children() as run:
             run.start(observer)
             run.add(load).spawn()
-            load.wait(60 + 3 * len(stretch) / per_second)
+            load.wait(60 + 3 * due_s)
             if load.returncode:
                 raise RuntimeError(f"the load failed: {load.log_tail()}")
             _until_quiet(count, within_s)
-        return Observed(read_sent(sent, stretch, first), out)
+        return sent, out
 
     def send(self, stretch: Stretch, per_second: float, within_s: float = QUIET_WITHIN_S) -> None:
         """Sends a stretch and waits until nothing comes any more, without keeping anything."""
@@ -163,12 +178,13 @@ class StoreProcess:
     ray: bool
     http: int = field(default_factory=free_port)
     kafka: str = ""
+    books: Callable[[Path, int], None] = write_books
     folder: Path = field(init=False)
     child: Child = field(init=False)
 
     def __post_init__(self) -> None:
         self.folder = self.rig.folder / f"store-{next(self.rig._number)}"
-        write_books(self.folder / "books", self.subjects)
+        self.books(self.folder / "books", self.subjects)
         settings = self.folder / "store.toml"
         settings.write_text(
             f'[store]\nid = "{STORE}"\nname = "Bench"\nbooks = "books"\ndata = "data"\n'

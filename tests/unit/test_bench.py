@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from protocols.inputs import Cause
+from sim.bench import strollers
 from sim.bench.load import Sent
 from sim.bench.match import latency_of, matched
 from sim.bench.observe import Seen
@@ -23,7 +25,10 @@ from sim.bench.shop import (
     subjects_fitting,
     zone_name,
 )
+from sim.bench.strollers import Played, Strollers, zone_at
 from sim.bench.sustained import Climb, climb, holds
+from sim.bench.walking import Run as WalkingRun
+from sim.bench.walking import counted_of, ratio, took_of
 from sim.bench.wire import Reader, publish_packet
 
 
@@ -167,3 +172,85 @@ def test_the_page_holds_every_table_and_the_machine() -> None:
     assert "- fsync_us: p50 80" in page
     assert "| p99 | 1.0 |" in page
     assert "A note." in page
+
+
+# --- people who really walk
+
+
+def test_beacons_are_spread_over_the_second_and_each_packet_is_heard_within_milliseconds() -> None:
+    walk = Strollers(40, 7).play(40, 1, 4)
+    at_s = np.arange(len(walk)) / walk.per_second
+    took_s = [np.ptp(at_s[walk.burst == burst]) for burst in np.unique(walk.burst)]
+    assert len(took_s) == 40 * 5
+    assert max(took_s) < 2 * strollers.BURST_S
+    by_tenth = np.bincount((at_s * 10).astype(int))
+    assert by_tenth.max() < 1.2 * by_tenth.min()
+    heard_by = np.bincount(walk.burst)
+    assert heard_by.max() <= strollers.ZONES
+    assert heard_by.mean() > 0.9 * strollers.ZONES
+
+
+def test_the_same_seed_gives_the_same_walk_and_people_cross_zones_on_their_feet() -> None:
+    one, other = Strollers(30, 7), Strollers(30, 7)
+    before = list(one.at)
+    walk = one.play(30, 0, 20)
+    again = other.play(30, 0, 20)
+    assert np.array_equal(walk.scanner, again.scanner)
+    assert np.array_equal(walk.dbm, again.dbm)
+    assert walk.moves > 20
+    assert all(one._floor.is_free(at) for at in one.at)
+    far = [np.hypot(x - was_x, y - was_y) for (x, y), (was_x, was_y) in zip(one.at, before, strict=True)]
+    assert 1.0 < max(far) <= 20 * strollers.SPEED_MPS[1]
+
+
+def test_the_loudest_scanner_is_mostly_the_one_of_the_zone() -> None:
+    crowd = Strollers(60, 7)
+    walk = crowd.play(60, 0, 1)
+    right = 0
+    for subject in range(60):
+        of = walk.subject == subject
+        right += int(walk.scanner[of][walk.dbm[of].argmax()]) == zone_at(*crowd.at[subject])
+    assert right > 40
+
+
+def walked() -> tuple[Played, NDArray[np.int64]]:
+    """Two packets of one subject, each heard by two scanners; the first one warms up."""
+    one = np.zeros(4, np.int64)
+    return Played(one, np.array([0, 1, 0, 1]), one - 60.0, np.array([0, 0, 1, 1]), 2, 1, 0), np.array(
+        [1_000_000, 1_004_000, 2_000_000, 2_006_000]
+    )
+
+
+def test_a_message_counts_from_the_reading_that_decided_and_from_the_packet_behind_it() -> None:
+    walk, at_us = walked()
+    before = Cause(1_004_500, scanner=zone_name(1), subject=subject_name(0))
+    cause = Cause(2_006_500, scanner=zone_name(1), subject=subject_name(0), more=2)
+    messages = [
+        Seen(1_006_000, "phone", account_name(0), before),
+        Seen(2_009_000, "phone", account_name(0), cause),
+        Seen(2_010_000, "screen", sign_name(1), cause),
+        Seen(2_010_000, "screen", sign_name(1), Cause(2_008_000)),  # a playlist's own change
+    ]
+    counted = counted_of(messages, walk, at_us, frozenset())
+    assert (counted.phone, counted.screen, counted.beacon) == ([2_500], [3_500], [9_000, 10_000])
+
+
+def test_what_time_alone_concluded_is_no_latency() -> None:
+    walk, at_us = walked()
+    cause = Cause(2_000_500, scanner=zone_name(0), subject=subject_name(0), more=1)
+    timed = frozenset({Cause(2_000_500, scanner=zone_name(0), subject=subject_name(0))})
+    counted = counted_of([Seen(2_900_000, "phone", account_name(0), cause)], walk, at_us, timed)
+    assert (counted.phone, counted.waited) == ([], 1)
+
+
+def walking_run(way: strollers.Way, p99_ms: float) -> WalkingRun:
+    """A run of which only the p99 of the phone counts."""
+    fast, slow = took_of([1_000]), took_of([int(1_000 * p99_ms)])
+    return WalkingRun(way, "in process", 88, 1e3, 0.1, fast, slow, slow, 0, 9.0, 9.0, 30.0, 0.2, 0.2, 0, 0)
+
+
+def test_the_price_of_the_map_is_formed_within_each_round() -> None:
+    runs = [walking_run(way, ms) for way, ms in (("nearest", 2), ("radio", 3), ("nearest", 4), ("radio", 4))]  # type: ignore[arg-type]
+    price = ratio(runs, "in process", 88)
+    assert price is not None
+    assert (price.low, price.median, price.high) == (1.0, 1.25, 1.5)
