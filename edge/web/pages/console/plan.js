@@ -54,10 +54,11 @@ export function makePlan(panel, announce, edit) {
   function lay(floor) {
     const { plan } = floor;
     attr(drawing, "viewBox", `-5 -5 ${plan.width_m * UNIT + 10} ${plan.height_m * UNIT + 10}`);
-    parts = { zones: new Map(), shelves: new Map(), screens: new Map(), tills: new Map(), labels: svg("g") };
+    parts = { zones: new Map(), shelves: new Map(), screens: new Map(), tills: new Map(), own: svg("polygon", { class: "own-zone" }), labels: svg("g") };
     drawing.replaceChildren(
       svg("rect", { class: "ground", width: plan.width_m * UNIT, height: plan.height_m * UNIT, rx: 2 }),
       svg("g", {}, Object.entries(floor.zones).map(([id, zone]) => layZone(parts, id, zone))),
+      parts.own,
       svg("g", {}, plan.walls.flatMap(layWall)),
       svg("g", {}, Object.entries(floor.shelves).map(([id, place]) => layShelf(parts, floor, id, place, announce))),
       svg("g", {}, Object.entries(floor.tills).map(([id, place]) => layTill(parts, id, place))),
@@ -173,10 +174,12 @@ function drawZones(parts, now) {
   for (const { zone, shoppers } of now.zones) {
     const part = parts.zones.get(zone);
     if (!part) continue;
-    attr(part.area, "class", `zone o${tint(shoppers)} ${zone === own ? "own" : ""}`);
+    attr(part.area, "class", `zone o${tint(shoppers)}`);
     text(part.people, String(shoppers));
     attr(part.people, "class", `zone-count ${shoppers ? "" : "none"}`);
   }
+  // A shape of its own over all zones: those that touch would each cover a side of an outline among them.
+  attr(parts.own, "points", parts.zones.get(own)?.area.getAttribute("points") ?? "");
 }
 
 function drawShelves(parts, now) {
