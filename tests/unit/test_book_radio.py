@@ -133,7 +133,14 @@ def test_another_survey_another_scanner_or_another_height_makes_another_map(fold
     assert digest_held(all_of(louder)) != digest
     surveyed(folder)
     assert read_books(folder, radio_held=digest).radio is None
+    floor = (folder / "floor.yaml").read_text(encoding="utf-8")
     rewrite(folder, "presence: {", "presence: {carried_z_m: 0.8, ")
+    assert read_books(folder, radio_held=digest).radio
+    (folder / "floor.yaml").write_text(floor, encoding="utf-8")
+    assert read_books(folder, radio_held=digest).radio is None
+    scanners = floor.index("scanners:")
+    head, x, tail = floor[scanners:].partition("x: ")
+    (folder / "floor.yaml").write_text(f"{floor[:scanners]}{head}{x}1{tail}", encoding="utf-8")
     assert read_books(folder, radio_held=digest).radio
 
 

@@ -62,9 +62,12 @@ def test_the_error_is_that_of_people_who_are_located_by_a_map_as_wrong_as_it_say
     assert mean_m(found) == pytest.approx(float(np.mean(errors)), rel=0.4)
 
 
-def test_a_lone_scanner_tells_next_to_nothing() -> None:
+def test_a_lone_scanner_tells_nothing_since_a_device_may_be_of_any_power() -> None:
     found = of(floor(scanners={"s": Scanner(ZoneId("a"), 10.0, 7.5)}, plan=HALL))
-    assert mean_m(found) > 5.0
+    x, y = np.meshgrid(np.arange(0.25, 20, 0.5), np.arange(0.25, 15, 0.5))
+    for row, column in ((15, 20), (3, 4)):  # right below it, and in a corner
+        anywhere = np.hypot(x - x[row, column], y - y[row, column])
+        assert found.error_m[row, column] == pytest.approx(float(anywhere.mean()), rel=0.05)
 
 
 def test_two_halves_of_a_floor_are_told_apart_and_strips_of_a_metre_are_not() -> None:

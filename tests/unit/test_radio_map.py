@@ -266,6 +266,17 @@ def test_scanners_that_hear_each_other_calibrate_each_others_receivers() -> None
     )
 
 
+def test_a_loud_beacon_makes_no_place_loud() -> None:
+    """Around it every scanner hears 12 dB more than of anybody else: that is the beacon, not the place."""
+    even, loud = (
+        fit(PLAN, SIX, SETTINGS, mutual(dict.fromkeys(SIX, 0.0), {**dict.fromkeys(SIX, 0.0), "s0": more_db}))
+        for more_db in (0.0, 12.0)
+    )
+    for name in ("s1", "s2", "s3", "s4", "s5"):
+        there = [at_cell(made, level_of(made, signals[name]), 1.25, 1.25) for made, signals in (even, loud)]
+        assert there[1] == pytest.approx(there[0], abs=4.0)
+
+
 def test_the_beacon_of_a_scanner_that_is_gone_counts_for_nothing() -> None:
     gone = SurveyPoint(6.0, 4.0, 2.5, "attic", {name: {-20: 500} for name in SIX})
     with_it, without = (fit(PLAN, SIX, SETTINGS, points) for points in ((gone,), ()))
@@ -362,6 +373,17 @@ def test_predicting_many_cells_at_once_or_few_is_the_same(monkeypatch: pytest.Mo
     parts = predicted(levels, Fields(), cells)
     assert whole[0] == pytest.approx(parts[0])
     assert whole[1] == pytest.approx(parts[1])
+
+
+@pytest.mark.parametrize("turn", [0.0, np.pi / 2, np.pi])
+def test_west_is_as_near_to_itself_as_every_other_direction(turn: float) -> None:
+    """What is known just above it says as much of just below, though one angle is nearly pi, the other minus that."""
+    at = np.zeros(3)
+    one, other = ([5 * np.cos(turn + by), 5 * np.sin(turn + by), 1.0] for by in (-0.02, 0.02))
+    _, sd = predicted(
+        Levels(at, np.array([one]), np.array([-70.0]), np.array([0.1])), Fields(), np.array([other])
+    )
+    assert sd[0] == pytest.approx(3.1, abs=0.2)
 
 
 def test_the_prediction_is_that_of_a_gaussian_process_written_out() -> None:
