@@ -18,12 +18,13 @@ export function attend(path, { take, state = () => {}, version = () => 0 }) {
     const opening = new WebSocket(`${scheme}://${location.host}${path}`);
     socket = opening;
     opening.addEventListener("open", () => {
+      if (closed) return opening.close();
       tries = 0;
       state({ up: true, nextMs: 0 });
       clearInterval(beat);
       beat = setInterval(() => opening.send(JSON.stringify({ version: version() })), BEAT_MS);
     });
-    opening.addEventListener("message", (event) => take(JSON.parse(event.data)));
+    opening.addEventListener("message", (event) => closed || take(JSON.parse(event.data)));
     opening.addEventListener("close", () => {
       clearInterval(beat);
       if (closed || socket !== opening) return;
@@ -41,7 +42,8 @@ export function attend(path, { take, state = () => {}, version = () => 0 }) {
       closed = true;
       clearTimeout(again);
       clearInterval(beat);
-      socket?.close();
+      // One that is not open yet closes itself once it is: browsers complain of anything sooner.
+      if (socket?.readyState !== WebSocket.CONNECTING) socket?.close();
     },
   };
 }
