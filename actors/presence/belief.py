@@ -7,14 +7,15 @@ One subject is a window of cells around its likeliest place:
     b [2, scanners]      how far off each scanner is just here: within a step or two, and over some metres
 
 A grid hidden Markov model whose readings are scattered as Student's t, with the offset marginalised per cell and the
-errors tracked by moments (a Rao-Blackwellised filter). All arrays hold the subjects on their first axis; every call
-takes the subjects that it is about, and costs each of them the same, whatever the floor.
+errors tracked by moments (a Rao-Blackwellised filter). All arrays hold the subjects on their first axis. A subject is
+worked on alone, so that what it needs stays in a core's cache; it costs the same whatever the floor and the crowd.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,8 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-Round = tuple[Ints, Ints, Doubles, Doubles]
-"""At most one reading of each subject: places among the subjects, scanners, dBm, further variance in dB²; each [n]."""
+Reading = tuple[int, float, float]
+"""A scanner, dBm, and further variance in dB²."""
 
 NU = 4.0
 """Degrees of freedom of the readings' scatter: fading has tails, and 3 to 8 do equally well."""
@@ -52,8 +53,8 @@ TINY = np.float32(1e-30)
 THIN = 1e-12
 """Less mass than this left by a burst is worked out again by logarithms, since single precision would lose it."""
 
-CHUNK = 16
-"""Subjects worked on at once: what they need stays in a core's cache."""
+LOGS_EVERY = 8
+"""Readings whose odds are multiplied before a logarithm is taken: of the wildest no more are in single precision."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,20 @@ class Beliefs:
         views = np.lib.stride_tricks.sliding_window_view
         self._level = views(ground.level, (h, w), axis=(1, 2))
         self._walkable = views(ground.walkable, (h, w))
-        self._right = views(np.pad(ground.opens_right, ((0, 0), (0, 1))), (h, w))
+        self._right = views(ground.opens_right, (h, w - 1))
         self._down = views(ground.opens_down, (h - 1, w))
         self._x = views(ground.x, (h, w))
         self._y = views(ground.y, (h, w))
         self._error_var = np.array([scatter.near**2, scatter.map**2])
         self._longest_s = motion.longest_step_s(ground.cell_m)
+        # What one subject needs lies ready. The last two planes of a step are the offset and the mass that carries it.
+        planes = (motion.STATES + 2, h * w)
+        self._moved, self._onward, self._against = np.zeros((3, *planes), dtype=np.float32)
+        self._ahead, self._back = np.zeros((2, 2, *planes), dtype=np.float32)
+        self._opens = np.zeros((2, planes[0] * planes[1]), dtype=np.float32)
+        self._off, self._u = np.zeros((2, h, w), dtype=np.float32)
+        self._numbers = np.arange(max(h, w), dtype=np.float32)
+        self._stays = np.eye(motion.STATES, dtype=np.float32)
 
     @property
     def bytes_each(self) -> int:
@@ -161,66 +170,82 @@ class Beliefs:
 
     def walk(self, slots: Ints, elapsed_s: Doubles) -> None:
         """Lets time pass for these subjects: people walk, errors fade, windows follow."""
-        steps = np.maximum(1, np.ceil(elapsed_s / self._longest_s)).astype(int)
-        for first in range(0, len(slots), CHUNK):
-            chunk = slice(first, first + CHUNK)
-            self._walk(slots[chunk], elapsed_s[chunk] / steps[chunk], steps[chunk])
-
-    def _walk(self, slots: Ints, step_s: Doubles, steps: NDArray[np.int64]) -> None:
-        self._follow(slots)
-        for number in range(int(steps.max())):
-            left = steps > number
-            self._step(slots[left], step_s[left])
-        elapsed_s = step_s * steps
+        for slot, passed_s in zip(slots.tolist(), elapsed_s.tolist(), strict=True):
+            self._follow(slot)
+            self._walk(slot, passed_s)
         self.o_var[slots] = np.minimum(self.o_var[slots] + OFFSET_DRIFT * elapsed_s, self.scatter.device**2)
         fades = np.exp(-elapsed_s[:, None] / np.array([NEAR_S, MAP_S]))[:, :, None]
         self.b[slots] *= fades
         self.b_var[slots] = fades**2 * self.b_var[slots] + (1 - fades**2) * self._error_var[:, None]
 
-    def _step(self, slots: Ints, step_s: Doubles) -> None:
-        ground = self.ground
-        h, w = ground.window
-        rows, columns = self.at[slots, 0], self.at[slots, 1]
-        right = self._right[rows, columns]
-        right[:, :, -1] = 0.0  # nor does anybody step over the edge into the next row
-        right = right.reshape(len(slots), 1, h * w)[:, :, :-1]
-        down = self._down[rows, columns].reshape(len(slots), 1, (h - 1) * w)
-        # Rows one after the other: long runs of numbers are what numpy is quick with.
-        p = self.p[slots].reshape(len(slots), motion.STATES, h * w)
-        keeps = motion.kept(step_s)[:, None, None]
-        mixed = np.matmul(motion.TURNING, p)
-        p *= keeps
-        mixed *= 1 - keeps
-        p += mixed
-        mass = p.sum(axis=1)
-        ahead, back = motion.taps(step_s, ground.cell_m)
-        _moved(p, ahead[0], back[0], right, 1)
-        _moved(p, ahead[1], back[1], down, w)
-        self.p[slots] = p.reshape(len(slots), motion.STATES, h, w)
-        spread = np.maximum(
-            motion.SPREAD_MPS2 * step_s**2 + motion.WANDER_M**2 * step_s, (REACH_SHARE * ground.cell_m) ** 2
-        )
-        side = (np.minimum(spread / ground.cell_m**2, 1.0) / 2).astype(np.float32)[:, None]
-        told = np.stack([mass * self.o[slots].reshape(mass.shape), mass], axis=1)
-        _moved(told, side, side, right, 1)
-        _moved(told, side, side, down, w)
-        self.o[slots] = (told[:, 0] / np.maximum(told[:, 1], TINY)).reshape(len(slots), h, w)
+    def _walk(self, slot: int, elapsed_s: float) -> None:
+        """Moves one subject's mass and, with it, the offset, as long as it takes."""
+        steps = max(1, ceil(elapsed_s / self._longest_s))
+        step_s = elapsed_s / steps
+        self._let(slot, step_s)
+        keeps = motion.kept(np.array([step_s]))
+        turning = keeps * self._stays + (1 - keeps) * motion.TURNING
+        p, o = self.p[slot].reshape(motion.STATES, -1), self.o[slot].reshape(-1)
+        walkers, told, mass = self._moved[:-2], self._moved[-2], self._moved[-1]
+        for _ in range(steps):
+            np.matmul(turning, p, out=walkers)
+            walkers.sum(axis=0, out=mass)
+            np.multiply(mass, o, out=told)
+            for axis, by in enumerate((1, self.ground.window[1])):
+                self._flow(axis, by)
+            np.maximum(mass, TINY, out=mass)
+            np.divide(told, mass, out=o)
+            p[:] = walkers
 
-    def _follow(self, slots: Ints) -> None:
-        """Moves the windows of subjects whose mass comes near an edge. What falls outside is dropped."""
+    def _let(self, slot: int, step_s: float) -> None:
+        """Lays ready what goes one cell on and back in a step along each axis, and which borders are open."""
+        cell_m = self.ground.cell_m
+        taps = motion.taps(np.array([step_s]), cell_m)
+        spread = max(
+            motion.SPREAD_MPS2 * step_s**2 + motion.WANDER_M**2 * step_s, (REACH_SHARE * cell_m) ** 2
+        )
+        for held, walkers in zip((self._ahead, self._back), taps, strict=True):
+            held[:, :-2] = walkers[:, 0, :, None]
+            held[:, -2:] = min(spread / cell_m**2, 1.0) / 2
+        row, column = self.at[slot]
+        right, down = self._opens.reshape(2, motion.STATES + 2, *self.ground.window)
+        right[:, :, :-1] = self._right[
+            row, column
+        ]  # the rest is never open: nothing gets to the next row or plane
+        down[:, :-1] = self._down[row, column]
+
+    def _flow(self, axis: int, by: int) -> None:
+        """Moves mass between cells that are `by` apart; what a wall stops stays.
+
+        All planes are one run of numbers: those are what numpy is quick with.
+        """
+        onward, against, moved = self._onward.reshape(-1), self._against.reshape(-1), self._moved.reshape(-1)
+        np.multiply(self._moved, self._ahead[axis], out=self._onward)
+        np.multiply(self._moved, self._back[axis], out=self._against)
+        net = onward[:-by]
+        net -= against[by:]
+        net *= self._opens[axis, :-by]
+        moved[:-by] -= net
+        moved[by:] += net
+
+    def _follow(self, slot: int) -> None:
+        """Moves a window if the subject's mass comes near its edge. What falls outside is dropped."""
         ground = self.ground
-        mass = self.p[slots].sum(axis=1)
+        if ground.window == (ground.rows, ground.columns):
+            return
+        mass = self.p[slot].sum(axis=0)
         for axis, (side, limit) in enumerate(zip(ground.window, (ground.rows, ground.columns), strict=True)):
             if side == limit:
                 continue
-            along = mass.sum(axis=2 - axis)
-            middle = along @ np.arange(side) / np.maximum(along.sum(axis=1), TINY)
+            along = mass.sum(axis=1 - axis)
+            middle = float(along @ self._numbers[:side]) / max(float(along.sum()), float(TINY))
             near = side * EDGE_CELLS_SHARE
-            off = np.where((middle < near) | (middle > side - 1 - near), np.round(middle - (side - 1) / 2), 0)
-            first = np.clip(self.at[slots, axis] + off.astype(int), 0, limit - side)
-            for slot, by in zip(slots, first - self.at[slots, axis], strict=True):
-                if by:
-                    self._slide(int(slot), axis, int(by))
+            if near <= middle <= side - 1 - near:
+                continue
+            before = int(self.at[slot, axis])
+            first = min(max(before + round(middle - (side - 1) / 2), 0), limit - side)
+            if first != before:
+                self._slide(slot, axis, first - before)
 
     def _slide(self, slot: int, axis: int, by: int) -> None:
         """Moves one window by some cells; the offset beyond its old edge is as at the edge."""
@@ -232,41 +257,45 @@ class Beliefs:
 
     # --- readings
 
-    def hear(self, slots: Ints, readings: Sequence[Round]) -> None:
-        """Takes readings in, round by round."""
-        rows, columns = self.at[slots, 0], self.at[slots, 1]
-        log_l = np.zeros((len(slots), *self.ground.window), dtype=np.float32)
+    def hear(self, slot: int, readings: Sequence[Reading]) -> None:
+        """Takes readings of one subject in, in their order."""
+        rows, columns = self.window(slot)
+        level = self.ground.level[:, rows, columns]
+        o, o_var = self.o[slot], float(self.o_var[slot])
+        known, errors_var = self.b[slot].sum(axis=0).tolist(), self.b_var[slot].sum(axis=0).tolist()
         own = self.scatter.reading**2
-        for place, scanner, dbm, wider in readings:
-            slot = slots[place]
-            o_var = self.o_var[slot]
-            spread = self.b_var[slot, :, scanner].sum(axis=1) + own + wider
-            total = (spread + o_var).astype(np.float32)[:, None, None]
-            known = (dbm - self.b[slot, :, scanner].sum(axis=1)).astype(np.float32)[:, None, None]
-            off = known - self._level[scanner, rows[place], columns[place]] - self.o[slot]
-            u = off * off
-            u /= np.float32(NU) * total
+        off, u = self._off, self._u
+        log_l, odds = np.zeros_like(o), np.ones_like(o)
+        for number, (scanner, dbm, wider) in enumerate(readings):
+            total = errors_var[scanner] + own + wider + o_var
+            gain = o_var / total
+            np.add(level[scanner], o, out=off)
+            np.subtract(np.float32(dbm - known[scanner]), off, out=off)
+            np.multiply(off, off, out=u)
+            u *= np.float32(1 / (NU * total))
             u += 1
-            log_l[place] -= np.float32((NU + 1) / 2) * np.log(u)
-            gain = o_var / (spread + o_var)
-            np.divide(np.float32((NU + 1) / NU), u, out=u)
-            np.minimum(u, 1, out=u)
+            odds *= u
+            np.divide(np.float32((NU + 1) / NU * gain), u, out=u)
+            np.minimum(u, np.float32(gain), out=u)
             u *= off
-            u *= gain.astype(np.float32)[:, None, None]
-            self.o[slot] += u
-            self.o_var[slot] *= 1 - gain
-        log_l -= log_l.max(axis=(1, 2), keepdims=True)
+            o += u
+            o_var *= 1 - gain
+            if number % LOGS_EVERY == LOGS_EVERY - 1:
+                log_l += np.log(odds)
+                odds.fill(1)
+        self.o_var[slot] = o_var
+        log_l += np.log(odds)
+        log_l *= np.float32(-(NU + 1) / 2)
+        log_l -= log_l.max()
         likely = np.exp(log_l)
-        for first in range(0, len(slots), CHUNK):
-            chunk = slots[first : first + CHUNK]
-            p = self.p[chunk]
-            p *= likely[first : first + CHUNK, None]
-            total = p.sum(axis=(1, 2, 3))
-            for number in np.flatnonzero(total < THIN):
-                p[number] = self._thin(chunk[number], log_l[first + number])
-                total[number] = p[number].sum()
-            p /= total[:, None, None, None]
-            self.p[chunk] = p
+        p = self.p[slot]
+        total = float((p.sum(axis=0) * likely).sum())
+        if total < THIN:
+            p[:] = self._thin(slot, log_l)
+            p /= p.sum()
+        else:
+            likely /= np.float32(total)
+            p *= likely
 
     def _thin(self, slot: int, log_l: Floats) -> Floats:
         """The belief times the likelihood without underflow, for one who is hardly where the readings say."""
@@ -288,39 +317,31 @@ class Beliefs:
         p *= (u ** (-(NU + 2) / 2)).astype(np.float32)[:, None]
         self.p[slots] = p / p.sum(axis=(1, 2, 3), keepdims=True)
 
-    def learn(
-        self, slots: Ints, scanners: Ints, dbm: Doubles, wider: Doubles, mass: Floats
-    ) -> tuple[Doubles, Doubles]:
-        """Learns each scanner's error from one reading a subject, once the burst is whole.
+    def learn(self, slot: int, scanners: Ints, dbm: Doubles, wider: Doubles) -> tuple[Doubles, Doubles]:
+        """Learns the errors of scanners, each here once, from readings of one subject, once its burst is whole.
 
-        Gives its squared surprise, 1 where it scatters as it should, and how far above the map it was, in dB.
+        Gives the squared surprise of each, 1 where it scatters as it should, and how far above the map it was, in dB.
 
         h = map + offset over the mass: its mean and variance, then a robust scalar update of both errors.
-        `mass` is theirs, as `masses` gives it: what is learned here does not change it.
         """
-        above = dbm.astype(np.float32)[:, None, None] - self.o[slots]
-        above -= self._level[scanners, self.at[slots, 0], self.at[slots, 1]]
-        weighted = mass * above
+        rows, columns = self.window(slot)
+        above = dbm.astype(np.float32)[:, None, None] - self.o[slot]
+        above -= self.ground.level[scanners, rows, columns]
+        weighted = self.mass(slot) * above
         miss = weighted.sum(axis=(1, 2)).astype(float)
         weighted *= above
         variance = weighted.sum(axis=(1, 2)).astype(float) - miss**2
-        held = self.b[slots, :, scanners]
-        held_var = self.b_var[slots, :, scanners]
-        off = miss - held.sum(axis=1)
-        total = held_var.sum(axis=1) + self.scatter.reading**2 + wider + np.maximum(variance, 0.0)
+        held, held_var = self.b[slot][:, scanners], self.b_var[slot][:, scanners]
+        off = miss - held.sum(axis=0)
+        total = held_var.sum(axis=0) + self.scatter.reading**2 + wider + np.maximum(variance, 0.0)
         robust = np.minimum((NU + 1) / (NU + off * off / total), 1.0) * off
-        gain = held_var / total[:, None]
-        self.b[slots, :, scanners] = held + gain * robust[:, None]
-        self.b_var[slots, :, scanners] = held_var * (1 - gain)
+        gain = held_var / total
+        self.b[slot][:, scanners] = held + gain * robust
+        self.b_var[slot][:, scanners] = held_var * (1 - gain)
         usual = self._error_var.sum() + self.scatter.reading**2 + wider + np.maximum(variance, 0.0)
         return miss * miss / usual, miss
 
     # --- looking
-
-    def masses(self, slots: Ints) -> Floats:
-        """[n, h, w]: the beliefs of these subjects' places."""
-        masses: Floats = self.p[slots].sum(axis=1)
-        return masses
 
     def mass(self, slot: int) -> Floats:
         """[h, w]: the belief of one subject's place."""
@@ -332,16 +353,6 @@ class Beliefs:
         h, w = self.ground.window
         row, column = (int(one) for one in self.at[slot])
         return slice(row, row + h), slice(column, column + w)
-
-
-def _moved(p: Floats, ahead: Floats, back: Floats, opens: Floats, by: int) -> None:
-    """Moves mass between cells that are `by` apart in [n, states, cells], in place; what a wall stops stays."""
-    low, high = p[:, :, :-by], p[:, :, by:]
-    onward = low * ahead[:, :, None]
-    onward -= high * back[:, :, None]
-    onward *= opens  # the net flow across each border
-    low -= onward
-    high += onward
 
 
 def _slid(held: Floats, axis: int, by: int, *, fill: bool) -> Floats:

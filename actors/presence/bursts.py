@@ -28,13 +28,14 @@ class Track(Subject):
 
     __slots__ = (
         "began_ms", "begun", "believed_ms", "burst", "decided", "last_ms", "lost", "raw", "recent", "shares", "slot",
-        "unsure_ms", "usual",
+        "taken", "unsure_ms", "usual",
     )  # fmt: skip
 
     def __init__(self, key: Key, zone: ZoneId, quiet_ms: int, now_ms: int) -> None:
         super().__init__(key, zone, quiet_ms, now_ms)
         self.slot = -1
         self.burst: list[tuple[int, float, float]] = []  # scanner, dBm, further variance
+        self.taken = 0  # of them the belief has heard so many
         self.decided = True
         self.begun = False
         self.began_ms = self.believed_ms = self.last_ms = now_ms
@@ -44,6 +45,10 @@ class Track(Subject):
         self.shares: NDArray[np.float32] | None = None  # the mass in each zone when it decided last
         self.unsure_ms = -1
         self.usual = USUAL_FIRST
+
+    def over(self) -> None:
+        """The burst is over: the next reading begins another one."""
+        self.burst, self.taken = [], 0
 
 
 def bursts_of(track: Track, heard: list[Heard]) -> list[tuple[bool, list[Heard]]]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from actors.concluded import Concluded
 from actors.facts import Facts
-from actors.presence.belief import Beliefs, Round, Scatter
+from actors.presence.belief import Beliefs, Scatter
 from actors.presence.bursts import Track, bursts_of
 from actors.presence.ground import Ground
 from actors.presence.health import HEARABLE_DBM, Health
@@ -150,6 +150,7 @@ class Mapped:
         track = self._tracks[key]
         if track.slot < 0:
             return Position(key, 0.0, 0.0, track.zone, _FAR_M, track.seen_ms)
+        self._take_in(track)
         rows, columns = self._beliefs.window(track.slot)
         mass = self._beliefs.mass(track.slot)
         east, south = self.ground.x[rows, columns], self.ground.y[rows, columns]
@@ -181,7 +182,7 @@ class Mapped:
     # --- bursts
 
     def _take(self, facts: Facts) -> list[Concluded]:
-        """Takes in everything that was kept, burst by burst, all subjects side by side."""
+        """Takes in everything that was kept, burst by burst."""
         found: list[Concluded] = []
         waiting = {track: bursts_of(track, heard) for track, heard in self._heard.items()}
         self._heard = {}
@@ -196,9 +197,6 @@ class Mapped:
                     track.decided = False
                 if not track.decided and len(track.burst) >= WHOLE_SHARE * track.usual:
                     self._decide(track, facts, found)
-                if track.begun and not 0 <= track.last_ms - track.shown_ms < POSITION_MS:
-                    track.shown_ms = track.last_ms
-                    self._to_show[track.key] = track
             self._undecided.update((track, None) for track in waiting if not track.decided)
             waiting = {track: bursts for track, bursts in waiting.items() if bursts}
         return found
@@ -219,28 +217,26 @@ class Mapped:
                 if not track.decided:
                     self._decide(track, facts, found)
         ended = [track for track in tracks if track.burst and track.begun]
-        if not ended:
-            return
-        everybody = np.array([track.slot for track in ended])
-        masses = self._beliefs.masses(everybody)
-        for number in range(max(len(track.burst) for track in ended)):
-            places = [place for place, track in enumerate(ended) if len(track.burst) > number]
-            readings = [ended[place].burst[number] for place in places]
-            scanners, dbm, wider = (np.array(one) for one in zip(*readings, strict=True))
-            mass = masses if len(places) == len(ended) else masses[places]
-            surprise, off_db = self._beliefs.learn(everybody[places], scanners, dbm, wider, mass)
-            for place, one, off, (at, _, _) in zip(
-                places, surprise.tolist(), off_db.tolist(), readings, strict=True
-            ):
-                track = ended[place]
-                track.lost += LOST_GAIN / len(track.burst) * (min(one, MISS_MAX) - track.lost)
-                self.health.read(at, off)
         for track in ended:
+            self._learn(track)
             for scanner, reading, _ in track.burst:
                 usual, _ = track.recent.get(scanner, (reading, 0))
                 track.recent[scanner] = (usual + RECENT_GAIN * (reading - usual), track.last_ms)
             level = self._expected(track)
             self.health.burst({one for one, _, _ in track.burst}, level, track.last_ms)
+
+    def _learn(self, track: Track) -> None:
+        """Learns the scanners' errors from a burst, and whether they and the belief are what they should be."""
+        left = track.burst
+        while left:
+            # A scanner that was heard twice is learned from twice.
+            readings = {one[0]: one for one in reversed(left)}
+            left = [one for one in left if readings[one[0]] is not one]
+            scanners, dbm, wider = (np.array(one) for one in zip(*reversed(readings.values()), strict=True))
+            surprise, off_db = self._beliefs.learn(track.slot, scanners, dbm, wider)
+            for one, off, at in zip(surprise.tolist(), off_db.tolist(), scanners.tolist(), strict=True):
+                track.lost += LOST_GAIN / len(track.burst) * (min(one, MISS_MAX) - track.lost)
+                self.health.read(at, off)
 
     def _begin(self, tracks: list[Track], at_ms: Mapping[Track, int]) -> None:
         """Lets the time since the last burst pass, or places a subject that is new, stale or lost."""
@@ -248,16 +244,17 @@ class Mapped:
         for track in tracks:
             idle_ms = at_ms[track] - track.believed_ms
             if track.begun and idle_ms > STALE_MS:
-                track.begun, track.lost, track.burst = False, 1.0, []
+                track.begun, track.lost = False, 1.0
+                track.over()
             if track.begun and track.lost > LOST_AT:
                 self._place_anew(track)
             if track.begun:
                 walking.append(track)
-                track.burst = []
+                track.over()
             elif track.burst and abs(at_ms[track] - track.believed_ms) > ACQUIRE_MS:
                 self._place(track)
                 walking.append(track)
-                track.burst = []
+                track.over()
             elif not track.burst:
                 track.believed_ms = at_ms[track]  # since when readings are gathered
         walking = [track for track in walking if track.begun]  # the place of one may be another's by now
@@ -270,13 +267,8 @@ class Mapped:
             track.began_ms = track.last_ms = at_ms[track]  # earlier than before where the clock was set back
 
     def _read(self, bursts: Mapping[Track, list[Heard]]) -> None:
-        """Takes readings into the beliefs that have begun; the others only gather them."""
-        begun: list[Track] = []
-        first: list[int] = []
+        """Gathers readings, and takes places in. A belief hears its readings once somebody wants to know."""
         for track, heard in bursts.items():
-            if track.begun:
-                begun.append(track)
-                first.append(len(track.burst))
             for one in heard:
                 track.last_ms = max(track.last_ms, one.at_ms)
                 track.scanner, track.arrived_us = one.scanner, one.arrived_us
@@ -286,23 +278,12 @@ class Mapped:
                     scanner = self.ground.scanners[one.scanner]
                     track.burst.append((scanner, *self._single(track, scanner, one)))
             track.decided = not track.begun
-        kept = [(track, start) for track, start in zip(begun, first, strict=True) if track.begun]
-        if not kept:
-            return
-        begun, first = [track for track, _ in kept], [start for _, start in kept]
-        rounds: list[Round] = []
-        for number in range(max(len(track.burst) - start for track, start in zip(begun, first, strict=True))):
-            place = [
-                n
-                for n, (t, start) in enumerate(zip(begun, first, strict=True))
-                if len(t.burst) > start + number
-            ]
-            if place:
-                readings = [begun[n].burst[first[n] + number] for n in place]
-                scanners, dbm, wider = (np.array(one) for one in zip(*readings, strict=True))
-                rounds.append((np.array(place), scanners, dbm, wider))
-        if rounds:
-            self._beliefs.hear(np.array([track.slot for track in begun]), rounds)
+
+    def _take_in(self, track: Track) -> None:
+        """Takes into the belief what it has not heard yet of the burst."""
+        if track.begun and track.taken < len(track.burst):
+            self._beliefs.hear(track.slot, track.burst[track.taken :])
+            track.taken = len(track.burst)
 
     def _single(self, track: Track, scanner: int, heard: Heard) -> tuple[float, float]:
         """A reading as it was before the scanner's own smoothing, and the variance that this adds."""
@@ -323,7 +304,7 @@ class Mapped:
             track.slot = self._slot()
         scanner, dbm, wider = (np.array(one) for one in zip(*track.burst, strict=True))
         self._beliefs.place(track.slot, scanner, dbm, wider)
-        track.begun, track.lost = True, 1.0
+        track.begun, track.lost, track.taken = True, 1.0, len(track.burst)
 
     def _place_anew(self, track: Track) -> None:
         """Begins a lost subject's belief again, from what its scanners usually hear of it these seconds."""
@@ -346,7 +327,7 @@ class Mapped:
             if track.slot < 0:
                 track.slot = self._slot()
             self._beliefs.begin_at(track.slot, x, y)
-            track.begun, track.lost = True, 1.0
+            track.begun, track.lost, track.taken = True, 1.0, len(track.burst)
         one = np.array([track.slot])
         self._beliefs.stand(
             one, np.array([x]), np.array([y]), np.array([min(max(error_m, _PLACED_MIN_M), _FAR_M)])
@@ -369,7 +350,8 @@ class Mapped:
     def _release(self, track: Track) -> None:
         if track.slot >= 0:
             self._free.append(track.slot)
-        track.slot, track.begun, track.burst, track.decided = -1, False, [], True
+        track.over()
+        track.slot, track.begun, track.decided = -1, False, True
         track.shares = None
 
     def _expected(self, track: Track) -> Any:
@@ -382,6 +364,10 @@ class Mapped:
 
     def _decide(self, track: Track, facts: Facts, found: list[Concluded], at: str = "") -> None:
         track.decided = True
+        self._take_in(track)
+        if not 0 <= track.last_ms - track.shown_ms < POSITION_MS:
+            track.shown_ms = track.last_ms
+            self._to_show[track.key] = track
         window, mass = self._beliefs.window(track.slot), self._beliefs.mass(track.slot)
         is_doubtful = self._is_doubtful(track)
         if done := self._zones.decide(track, window, mass, facts.presence, is_doubtful, at):
@@ -407,7 +393,8 @@ class Mapped:
             elif now_ms - track.placed_ms >= settings.zone_silence_s * 1_000:
                 if track.zone != UNKNOWN_ZONE and now_ms >= track.quiet_until_ms:
                     found.append(announced(track, UNKNOWN_ZONE, 0, f"~{now_ms}"))
-                track.begun, track.burst, track.decided = False, [], True
+                track.over()
+                track.begun, track.decided = False, True
         return found
 
 

@@ -44,21 +44,13 @@ def middle(beliefs: Beliefs, slot: int = 0) -> Place:
 
 def heard(beliefs: Beliefs, readings: dict[str, float], slots: NDArray[np.int64] = ONE) -> None:
     """One burst for each of these subjects."""
-    rounds = [
-        (
-            np.arange(len(slots)),
-            np.full(len(slots), beliefs.ground.scanners[name]),
-            np.full(len(slots), dbm),
-            np.zeros(len(slots)),
-        )
-        for name, dbm in readings.items()
-    ]
-    beliefs.hear(slots, rounds)
+    for slot in slots.tolist():
+        beliefs.hear(slot, [(beliefs.ground.scanners[name], dbm, 0.0) for name, dbm in readings.items()])
 
 
 def learned(beliefs: Beliefs, scanner: int, dbm: float) -> tuple[Doubles, Doubles]:
     """What one reading of the first subject teaches."""
-    return beliefs.learn(ONE, np.array([scanner]), np.array([dbm]), np.zeros(1), beliefs.masses(ONE))
+    return beliefs.learn(0, np.array([scanner]), np.array([dbm]), np.zeros(1))
 
 
 def put(beliefs: Beliefs, at: Place, slot: int = 0) -> None:
@@ -223,7 +215,7 @@ def test_an_hour_of_readings_leaves_finite_numbers_and_the_right_place() -> None
 
 
 def test_many_subjects_at_once_are_believed_what_each_alone_would_be() -> None:
-    count = belief.CHUNK * 2 + 3
+    count = 35
     ground = walled(((6.0, 0.0), (6.0, 5.0)))
     together, alone = believing(ground, count), believing(ground, count)
     chance = np.random.default_rng(2)
@@ -234,32 +226,28 @@ def test_many_subjects_at_once_are_believed_what_each_alone_would_be() -> None:
     everybody = np.arange(count)
     for _ in range(4):
         elapsed_s = chance.uniform(0.1, 3.0, count)
-        rounds = [
-            (
-                everybody,
-                np.full(count, ground.scanners[name]),
-                np.array([level(scanner, at) + chance.normal(0, 3) for at in places]),
-                chance.uniform(0, 10, count),
-            )
-            for name, scanner in SIX.items()
+        scanners = np.array(list(ground.scanners.values()))
+        dbm = [
+            np.array([level(scanner, at) + chance.normal(0, 3) for scanner in SIX.values()]) for at in places
         ]
+        wider = chance.uniform(0, 10, (count, len(SIX)))
         together.walk(everybody, elapsed_s)
-        together.hear(everybody, rounds)
-        misses = together.learn(everybody, *rounds[0][1:], together.masses(everybody))
+        misses = []
         for slot in range(count):
-            own = np.array([slot])
-            alone.walk(own, elapsed_s[slot : slot + 1])
+            readings = list(zip(scanners.tolist(), dbm[slot].tolist(), wider[slot].tolist(), strict=True))
+            together.hear(slot, readings[:4])  # a burst may come in parts
+            together.hear(slot, readings[4:])
+            misses.append(together.learn(slot, scanners, dbm[slot], wider[slot]))
+        for slot in range(count):
+            alone.walk(np.array([slot]), elapsed_s[slot : slot + 1])
             alone.hear(
-                own,
-                [(ONE, s[slot : slot + 1], d[slot : slot + 1], w[slot : slot + 1]) for _, s, d, w in rounds],
+                slot, list(zip(scanners.tolist(), dbm[slot].tolist(), wider[slot].tolist(), strict=True))
             )
-            _, s, d, w = rounds[0]
-            miss = alone.learn(
-                own, s[slot : slot + 1], d[slot : slot + 1], w[slot : slot + 1], alone.masses(own)
-            )
-            assert (misses[0][slot], misses[1][slot]) == pytest.approx(
-                (miss[0][0], miss[1][0]), rel=1e-3, abs=1e-3
-            )
+            for number, one in enumerate(scanners.tolist()):
+                miss = alone.learn(slot, np.array([one]), dbm[slot][[number]], wider[slot][[number]])
+                assert (misses[slot][0][number], misses[slot][1][number]) == pytest.approx(
+                    (miss[0][0], miss[1][0]), rel=1e-3, abs=1e-3
+                )
     for one, other in ((together.p, alone.p), (together.o, alone.o), (together.b, alone.b)):
         assert one == pytest.approx(other, rel=1e-3, abs=1e-4)
 
@@ -308,7 +296,7 @@ def test_a_reading_of_a_scanner_that_is_distrusted_says_less() -> None:
         beliefs.begin_at(0, 6.0, 4.0)
         before = middle(beliefs)
         at = beliefs.ground.scanners["s0"]
-        beliefs.hear(ONE, [(ONE, np.array([at]), np.array([-50.0]), np.array([wider]))])
+        beliefs.hear(0, [(at, -50.0, wider)])
         moved.append(dist(middle(beliefs), before))
     assert moved == sorted(moved, reverse=True)
     assert moved[0] > 1.0
