@@ -78,8 +78,9 @@ class Run:
     """One way with so many people.
 
     `screen` and `phone` count from the arrival of the reading that decided, `beacon` from when the first reading of
-    the same packet was sent. `waited` are the messages about what time alone concluded (a hold that ended, a silence):
-    they are in none of these. `engine_core` and `all_cores` are shares of a core, of the engine and of all processes.
+    the same packet was sent. `waited` are the messages about what time alone concluded (a silence, a packet that some
+    scanner lost): they are in none of these. `engine_core` and `all_cores` are shares of a core: of the engine, and
+    of all processes.
     """
 
     way: Way
@@ -90,7 +91,7 @@ class Run:
     screen: Took
     phone: Took
     beacon: Took
-    waited: int
+    waited: Took
     changes_per_s: float
     moves_per_s: float
     turns_per_s: float
@@ -169,7 +170,7 @@ def _run(rig: Rig, store: StoreProcess, way: Way, subjects: int, walk: Played) -
         took_of(counted.screen),
         took_of(counted.phone),
         took_of(counted.beacon),
-        counted.waited,
+        took_of(counted.waited),
         round(journal.changes / seconds, 2),
         round(walk.moves / (walk.seconds - walk.warm_s), 2),
         round(journal.turns / seconds, 1),
@@ -187,7 +188,7 @@ class Counted:
     screen: list[int] = field(default_factory=list)
     phone: list[int] = field(default_factory=list)
     beacon: list[int] = field(default_factory=list)
-    waited: int = 0
+    waited: list[int] = field(default_factory=list)
 
 
 def counted_of(seen: Sequence[Seen], walk: Played, at_us: Ints, timed: frozenset[Cause]) -> Counted:
@@ -200,7 +201,7 @@ def counted_of(seen: Sequence[Seen], walk: Played, at_us: Ints, timed: frozenset
         if not cause.scanner or cause.arrived_us < began_us:
             continue
         if _bare(cause) in timed:
-            counted.waited += 1
+            counted.waited.append(one.at_us - cause.arrived_us)
             continue
         getattr(counted, one.kind).append(one.at_us - cause.arrived_us)
         sent_us = bursts.get(cause.subject, [])
@@ -330,8 +331,8 @@ def _sheet(plan: Plan, runs: list[Run], places: list[str]) -> Sheet:
             for way in WAYS:
                 sheet.rows.append(_row(runs, way, where, subjects))
     sheet.notes = [
-        "Milliseconds from the arrival of the reading that decided to receipt at the observer; what time alone"
-        " concluded (a hold that ended, a silence) waited on purpose and is not counted.",
+        "Milliseconds from the arrival of the reading that decided to receipt at the observer.",
+        *_waited(runs),
         f"The p99 of the slower of the two, within each round, is to stay within {RATIO_MAX:g} × the nearest's."
         " The share of a core is that of the engine with its threads, on Ray of all processes.",
         f"People crossed from zone to zone {told(spread(run.moves_per_s for run in runs))} times a second.",
@@ -340,6 +341,20 @@ def _sheet(plan: Plan, runs: list[Run], places: list[str]) -> Sheet:
     if late:
         sheet.notes.append(f"The load was more than {LATE_MS_MAX:g} ms late at p99: {'; '.join(late)}.")
     return sheet
+
+
+def _waited(runs: list[Run]) -> list[str]:
+    """What time alone concluded, if anything: it waited on purpose, so it stands apart."""
+    of = [run for run in runs if run.waited.count]
+    share = sum(run.waited.count for run in of) / max(
+        1, sum(run.waited.count + run.beacon.count for run in runs)
+    )
+    late = told(spread(run.waited.p50_ms for run in of))
+    return (
+        [f"Of all messages {share:.1%} waited for time to pass (a silence, a lost packet): {late} ms."]
+        if of
+        else []
+    )
 
 
 def _row(runs: list[Run], way: Way, where: str, subjects: int) -> tuple[str, ...]:
