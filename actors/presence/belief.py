@@ -105,12 +105,12 @@ class Beliefs:
         return 4 * (motion.STATES + 1) * h * w + 8 * (4 * len(self.ground.scanners) + 3)
 
     def grow(self, room: int) -> None:
-        """Makes room for so many subjects."""
+        """Makes room for so many subjects, no fewer than now. What none of them has used yet is no memory."""
         for name in ("p", "o", "o_var", "b", "b_var", "at"):
             held = getattr(self, name)
-            setattr(
-                self, name, np.concatenate([held, np.zeros((room - len(held), *held.shape[1:]), held.dtype)])
-            )
+            roomy = np.zeros((room, *held.shape[1:]), held.dtype)
+            roomy[: len(held)] = held
+            setattr(self, name, roomy)
 
     # --- beginning
 

@@ -164,12 +164,9 @@ class Mapped:
     def crowds(self) -> list[Crowd]:
         """How many subjects each zone holds by the beliefs as they decided last: sums of p, and of p (1 - p)."""
         zones = self.ground.zones
-        expected, variance = np.zeros(len(zones)), np.zeros(len(zones))
-        for track in self._tracks.values():
-            if track.begun and track.shares is not None:
-                p = track.shares
-                expected += p
-                variance += p * (1 - p)
+        shares = [track.shares for track in self._tracks.values() if track.begun and track.shares is not None]
+        p = np.array(shares, dtype=float).reshape(-1, len(zones))
+        expected, variance = p.sum(axis=0), (p * (1 - p)).sum(axis=0)
         return [
             Crowd(zone, round(float(one), 2), round(float(other), 3))
             for zone, one, other in zip(zones, expected, variance, strict=True)
@@ -336,12 +333,12 @@ class Mapped:
     def _slot(self) -> int:
         """A free slot; at the limit of memory, that of whoever was heard least lately."""
         if not self._free:
-            beliefs = self._beliefs
-            room = len(beliefs.p)
-            most = max(1, BELIEF_BYTES_MAX // beliefs.bytes_each)
-            if room < most:
-                beliefs.grow(min(most, max(8, room * 2)))
-                self._free.extend(range(len(beliefs.p) - 1, room - 1, -1))
+            most = max(1, BELIEF_BYTES_MAX // self._beliefs.bytes_each)
+            if not len(self._beliefs.p):
+                self._beliefs.grow(
+                    most
+                )  # at once: untouched it is no memory yet, and nobody waits for copies later
+                self._free.extend(range(most - 1, -1, -1))
             else:
                 oldest = min((t for t in self._tracks.values() if t.slot >= 0), key=lambda t: t.last_ms)
                 self._release(oldest)
