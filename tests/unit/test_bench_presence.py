@@ -18,7 +18,8 @@ def test_a_small_run_hands_over_every_sighting_and_finds_people_about_where_they
     assert took.us_a_sighting > 0
     assert took.per_core_s == pytest.approx(1e6 / took.us_a_sighting, rel=0.05)
     assert took.core_share == pytest.approx(took.us_a_sighting * 6_000 / 1e6, abs=0.001)
-    assert 0 < took.take_p50_ms <= took.take_p99_ms <= took.take_max_ms
+    assert 0 <= took.take_p50_ms <= took.take_p99_ms <= took.take_max_ms
+    assert took.take_max_ms > 0  # half of so small a run are takes that nothing was heard in
     assert took.error_p50_m < 4.0
 
 
