@@ -1,4 +1,6 @@
 # What a developer types. ARGS="..." is handed on: make test ARGS="tests/unit -k lease"
+# JOBS=0 runs tests one after another: make test JOBS=0 ARGS="tests/unit -k lease --pdb"
+JOBS ?= 2
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench chaos image lock clean
 
@@ -12,7 +14,7 @@ demo: ## a living store in your browser; needs Python 3.11 or newer and nothing 
 test: ## every test, quick ones first; brings the real servers where it may
 	@.ci/venv dev
 	@tests/servers/setup.sh
-	@.venv/bin/pytest $(ARGS)
+	@.venv/bin/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: ## ruff, mypy --strict and the import contracts
 	@.ci/venv dev

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import random
 import shutil
 import signal
 import socket
@@ -26,6 +27,10 @@ READY_S = 30.0
 STOP_S = 10.0
 """After this a polite request becomes SIGKILL."""
 
+PORTS = range(20_000, 32_000)
+"""Where free ports are looked for: above those of Ray's workers, and below those that Linux gives to connections that
+go out, one of which could take a port before its server does."""
+
 POLL_S = 0.005
 LOG_TAIL = 2_000
 """Characters of a child's own log that a failure shows."""
@@ -40,12 +45,15 @@ class ChildFailed(Exception):
 
 
 def free_port(wanted: int = 0) -> int:
-    """`wanted` if it is free on loopback, else another port that nobody listened on a moment ago."""
-    for port in (wanted, 0):
+    """`wanted` if it is free on loopback, else another port that nobody listened on a moment ago.
+
+    Raises OSError when none of a thousand is free.
+    """
+    for port in (*filter(None, [wanted]), *random.sample(PORTS, 1_000)):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
+            return port
     raise OSError("no free port on loopback")
 
 

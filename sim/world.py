@@ -29,6 +29,7 @@ from sim.floor import Shop, read_shop
 from sim.goods import Goods
 from sim.habits import crowd_of
 from sim.people import Crowd, Event, Filled, Rings, Took
+from sim.session import session
 from sim.tills import Phones, Staff, Tills
 
 STEP_S = 0.1
@@ -161,7 +162,7 @@ async def _stay_connected(world: World) -> None:
     lost_at: float | None = None
     while True:
         try:
-            async with aiomqtt.Client(
+            async with session(
                 world.settings.host,
                 world.settings.mqtt_port,
                 identifier=f"endcap-world-{world.settings.store}",

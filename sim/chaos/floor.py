@@ -13,6 +13,7 @@ import aiomqtt
 
 from edge.book_members import Member
 from sim.chaos.works import COUNTS_PER_KG, ZERO_COUNTS, scale_of
+from sim.session import session
 
 PEOPLE = 24
 ROUND_S = 0.5
@@ -58,7 +59,7 @@ class Floor:
         self.pieces = dict.fromkeys(self.shelves, PIECES_FULL)
         while True:
             with contextlib.suppress(aiomqtt.MqttError, OSError, TimeoutError):
-                async with aiomqtt.Client("127.0.0.1", self.broker_port, timeout=3.0, keepalive=5) as client:
+                async with session("127.0.0.1", self.broker_port, timeout=3.0, keepalive=5) as client:
                     while True:
                         await self._round(client, dice, people)
             await asyncio.sleep(0.3)

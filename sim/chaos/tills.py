@@ -19,6 +19,7 @@ from paho.mqtt.properties import Properties
 from protocols import topics
 from sim.chaos.asking import Answer, Asking, NoAnswer
 from sim.chaos.sales import Sale, Sales, Shop, otherwise
+from sim.session import session
 
 HTTP_WAIT_S = 1.0
 MQTT_WAIT_S = 3.0
@@ -188,7 +189,7 @@ class _Wire:
         """Holds the session until cancelled."""
         while True:
             with contextlib.suppress(aiomqtt.MqttError, OSError, TimeoutError):
-                async with aiomqtt.Client(
+                async with session(
                     "127.0.0.1",
                     self._port,
                     protocol=aiomqtt.ProtocolVersion.V5,

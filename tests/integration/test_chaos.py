@@ -15,6 +15,7 @@ from sim.servers import NotInstalled, kafka_command
 from tests.servers.process import absent
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+WITHIN_S = 150
 
 
 def _chaos(*arguments: str) -> dict[str, Any]:
@@ -24,15 +25,22 @@ def _chaos(*arguments: str) -> dict[str, Any]:
         kafka_command()
     except NotInstalled:
         absent("kafka")
-    done = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-m", "sim.cli", "chaos", "--json", *arguments],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-    )
-    assert done.returncode in (0, 1), done.stderr[-4_000:]
-    result: dict[str, Any] = json.loads(done.stdout)
-    assert done.returncode == (0 if result["good"] else 1)
+    ) as chaos:
+        try:
+            out, err = chaos.communicate(timeout=WITHIN_S)
+        except subprocess.TimeoutExpired:
+            chaos.terminate()  # politely: it stops what it started
+            _, err = chaos.communicate(timeout=20)
+            pytest.fail(f"no result within {WITHIN_S} s: {err[-4_000:]}")
+    assert chaos.returncode in (0, 1), err[-4_000:]
+    result: dict[str, Any] = json.loads(out)
+    assert chaos.returncode == (0 if result["good"] else 1)
     return result
 
 
@@ -45,7 +53,7 @@ def _assert_nothing_was_lost(result: dict[str, Any]) -> None:
     assert not Path(result["folder"]).exists(), "a good run leaves nothing behind"
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(180)
 def test_killed_and_stopped_services_lose_no_sale_and_double_none() -> None:
     result = _chaos("--kills", "8", "--no-ray", "--seed", "2")
     _assert_nothing_was_lost(result)
@@ -55,7 +63,7 @@ def test_killed_and_stopped_services_lose_no_sale_and_double_none() -> None:
     assert max(result["serving_s"]) <= result["longest_outage_s"] + 0.01
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(180)
 def test_killed_cells_and_a_killed_ray_lose_no_sale_and_double_none() -> None:
     result = _chaos("--kills", "6", "--seed", "3")
     _assert_nothing_was_lost(result)

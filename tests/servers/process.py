@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +11,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from sim.processes import accepts as accepts
+from sim.processes import free_port as free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CACHE = ROOT / ".cache"
@@ -37,21 +39,6 @@ def program(name: str, *folders: str) -> str:
     if found is None:
         absent(name)
     return found
-
-
-def free_port() -> int:
-    """A loopback port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def accepts(port: int, host: str = "127.0.0.1") -> bool:
-    """True once something accepts connections there."""
-    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
-        return True
-    return False
 
 
 def wait_until(true: Callable[[], bool], what: str, within_s: float = READY_S) -> None:

@@ -24,7 +24,7 @@ GROCERY = Path(__file__).parents[2] / "sim" / "grocery"
 
 
 def test_a_packed_file_is_taken_in_under_the_stores_names(tmp_path: Path) -> None:
-    (tmp_path / "f.csv.gz").write_bytes(gzip.compress(PUBLISHED))
+    (tmp_path / "f.csv.gz").write_bytes(gzip.compress(PUBLISHED, mtime=0))
     (tmp_path / "names.txt").write_text(NAMES)
     names = read_names(tmp_path / "names.txt")
     assert names == {"sensor10": "b827eb4521b4", "beacon1": "e78f"}
@@ -42,9 +42,9 @@ def test_two_names_of_one_scanner_add_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (gzip.compress(PUBLISHED)[:-12], "is damaged"),
+        (gzip.compress(PUBLISHED, mtime=0)[:-12], "is damaged"),
         (b"\x1f\x8bnothing", "is damaged"),
-        (gzip.compress(b"\n" * (FILE_BYTES_MAX + 1)), "is over 32 MB"),
+        (gzip.compress(b"\n" * (FILE_BYTES_MAX + 1), mtime=0), "is over 32 MB"),
         (b"nothing\n", "no column 'scanner'"),
     ],
 )
