@@ -98,7 +98,8 @@ async def _serve_amqtt(port: int) -> None:
     await broker.start()
     await stop.wait()
     with contextlib.suppress(TimeoutError):  # it waits for clients that do not leave
-        await asyncio.wait_for(broker.shutdown(), 2)
+        async with asyncio.timeout(2):
+            await broker.shutdown()
 
 
 if __name__ == "__main__":

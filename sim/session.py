@@ -1,7 +1,8 @@
-"""A session with a broker that is lost with an error of its own, except where whoever holds it was cancelled.
+"""A session with a broker, and the end of whoever holds it: aiomqtt loses cancellations in two ways.
 
-A cancelled client says goodbye first. Where the broker does not take that, aiomqtt raises MqttError in place of the
-cancellation, and a caller that connects again after every loss would go on for ever.
+A cancelled client says goodbye first; where the broker does not take that, MqttError comes in place of the
+cancellation. And it waits by asyncio.wait_for, which before Python 3.12 loses a cancellation that comes in the very
+turn in which the wait is over. A caller that connects again after every loss would go on for ever.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiomqtt
+
+AGAIN_S = 1.0
+"""A task that has not ended so long after it was cancelled is cancelled again."""
 
 
 @contextlib.asynccontextmanager
@@ -28,3 +32,13 @@ async def session(host: str, port: int, **options: Any) -> AsyncIterator[aiomqtt
         if task is not None and task.cancelling():
             raise asyncio.CancelledError from None
         raise
+
+
+async def ended(*tasks: asyncio.Task[Any]) -> None:
+    """Cancels tasks until they have ended. What they raise is not told."""
+    waiting = set(tasks)
+    while waiting:
+        for task in waiting:
+            task.cancel()
+        _, waiting = await asyncio.wait(waiting, timeout=AGAIN_S)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -29,7 +29,7 @@ from sim.floor import Shop, read_shop
 from sim.goods import Goods
 from sim.habits import crowd_of
 from sim.people import Crowd, Event, Filled, Rings, Took
-from sim.session import session
+from sim.session import ended, session
 from sim.tills import Phones, Staff, Tills
 
 STEP_S = 0.1
@@ -154,8 +154,7 @@ async def run_world(settings: WorldSettings, stop: asyncio.Event) -> None:
             tasks.create_task(_stay_connected(world), name="world"),
         ]
         await stop.wait()
-        for task in running:
-            task.cancel()
+        await ended(*running)
 
 
 async def _stay_connected(world: World) -> None:

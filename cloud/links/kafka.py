@@ -206,7 +206,8 @@ async def provision(
         raise LinkDown(f"{type(error).__name__}: {error}") from None
     finally:
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(admin.close(), DROP_S)
+            async with asyncio.timeout(DROP_S):
+                await admin.close()
 
 
 async def topic_partitions(bootstrap: str, topics: Sequence[str]) -> dict[str, int]:
@@ -222,7 +223,8 @@ async def topic_partitions(bootstrap: str, topics: Sequence[str]) -> dict[str, i
         raise LinkDown(f"{type(error).__name__}: {error}") from None
     finally:
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(admin.close(), DROP_S)
+            async with asyncio.timeout(DROP_S):
+                await admin.close()
 
 
 async def _partitions(admin: Any, topics: Sequence[str]) -> dict[str, int]:

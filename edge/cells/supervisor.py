@@ -226,7 +226,8 @@ async def _end(child: asyncio.subprocess.Process, home: Path) -> None:
     if child.stdin is not None:
         child.stdin.close()
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(child.wait(), END_LIMIT_S)
+        async with asyncio.timeout(END_LIMIT_S):
+            await child.wait()
     # Also after a polite end: a child that was killed could not end the others.
     left = await asyncio.to_thread(processes.sweep, str(home))
     if left:
@@ -237,9 +238,11 @@ async def _end(child: asyncio.subprocess.Process, home: Path) -> None:
 async def _line_within(stream: asyncio.StreamReader, limit_s: float) -> bytes:
     reading: Awaitable[bytes] = asyncio.ensure_future(stream.readline())
     try:
-        return await asyncio.wait_for(asyncio.shield(reading), limit_s)
+        async with asyncio.timeout(limit_s):
+            return await asyncio.shield(reading)
     except TimeoutError:
-        return await asyncio.wait_for(reading, SECOND_LOOK_S)
+        async with asyncio.timeout(SECOND_LOOK_S):
+            return await reading
 
 
 def _rotated(path: Path) -> Path:

@@ -222,9 +222,10 @@ class Mqtt5Link:
     async def _live(self) -> str:
         """One connection from dialling to its end; returns why it ended, or raises what a callback raised."""
         loop = asyncio.get_running_loop()
-        dial = loop.create_connection(lambda: Connection(self, loop), self.options.host, self.options.port)
+        host, port = self.options.host, self.options.port
         try:
-            _, connection = await asyncio.wait_for(dial, CONNECT_S)
+            async with asyncio.timeout(CONNECT_S):
+                _, connection = await loop.create_connection(lambda: Connection(self, loop), host, port)
         except TimeoutError:
             return f"no connection within {CONNECT_S:g} s"
         except OSError as error:

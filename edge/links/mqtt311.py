@@ -160,7 +160,8 @@ class Mqtt311Link:
                 client.publish(will.topic, will.payload, 0, will.retain)
             client.disconnect()
             with contextlib.suppress(TimeoutError):  # the broker takes our last words and closes
-                await asyncio.wait_for(self._gone.wait(), LEAVE_S)
+                async with asyncio.timeout(LEAVE_S):
+                    await self._gone.wait()
             client.on_message = self._received
         self._close()
 

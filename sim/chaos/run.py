@@ -12,7 +12,6 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from sim.chaos.strikes import Blow, Striker, deck
 from sim.chaos.tills import Tills
 from sim.chaos.victims import Process, alive
 from sim.chaos.works import STORE, TILLS, CannotRun, Works, build
+from sim.session import ended
 
 HTTP_TILLS = 4
 MQTT_TILLS = 2
@@ -134,20 +134,21 @@ async def _storm(chaos: Chaos, works: Works, sales: Sales, result: Result, conso
     keeping = asyncio.create_task(keeper.run(), name="keeper")
     selling = asyncio.create_task(tills.run(HTTP_TILLS, MQTT_TILLS), name="tills")
     walking = asyncio.create_task(floor.run(), name="floor")
+    striking = asyncio.create_task(striker.run(WARM_S), name="striker")
     try:
-        await asyncio.sleep(WARM_S)
-        await _first_of(striker.run(), keeping, selling, walking)
+        await _first_of(striking, keeping, selling, walking)
         await keeper.settled()
         tills.stop_selling()
-        await _first_of(asyncio.wait_for(asyncio.shield(selling), VERDICTS_S), keeping, walking)
-        await _stop(walking)
+        async with asyncio.timeout(VERDICTS_S):
+            await _first_of(selling, keeping, walking)
+        await ended(walking)
         result.drained_s = await _drained(works)
     except TimeoutError:
         for operation in sales.waiting:
             sales.tell("stuck", operation, f"no verdict {VERDICTS_S:g} s after the last strike")
     finally:
         striker.wake_all()
-        await _stop(selling, walking, keeping)
+        await ended(striking, selling, walking, keeping)
     result.kills, result.stops = dict(striker.done.kills), dict(striker.done.stops)
     result.starts = {name: keeper.kept.starts[name] for name in works.services}
     result.serving_s = [round(one, 3) for one in keeper.kept.serving_s]
@@ -159,23 +160,13 @@ async def _storm(chaos: Chaos, works: Works, sales: Sales, result: Result, conso
     result.answers = dict(sales.answers)
 
 
-async def _first_of(main: Coroutine[Any, Any, None], *others: asyncio.Task[None]) -> None:
-    """Waits for `main`; if one of the others ends first, its error is raised: the run would measure nothing."""
-    wanted = asyncio.create_task(main, name="main")
+async def _first_of(wanted: asyncio.Task[None], *others: asyncio.Task[None]) -> None:
+    """Waits for `wanted`; if one of the others ends first, its error is raised: the run would measure nothing."""
     done, _ = await asyncio.wait((wanted, *others), return_when=asyncio.FIRST_COMPLETED)
+    for one in done:
+        one.result()
     if wanted not in done:
-        wanted.cancel()
-        await asyncio.gather(wanted, return_exceptions=True)
-        for other in done:
-            other.result()
         raise AssertionError(f"{next(iter(done)).get_name()} ended before the strikes")
-    await wanted
-
-
-async def _stop(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _drained(works: Works) -> float:

@@ -103,8 +103,9 @@ class Striker:
         self._stopped: set[Process] = set()
         self._waking: set[asyncio.Task[None]] = set()
 
-    async def run(self) -> None:
-        """Returns when the deck is dealt and everything that was stopped goes on."""
+    async def run(self, warm_s: float) -> None:
+        """Begins after so many seconds; returns when the deck is dealt and everything that was stopped goes on."""
+        await asyncio.sleep(warm_s)
         while self._cards:
             name, victim, card = await self._next()
             if self._strike(name, victim, card):

@@ -19,7 +19,7 @@ from paho.mqtt.properties import Properties
 from protocols import topics
 from sim.chaos.asking import Answer, Asking, NoAnswer
 from sim.chaos.sales import Sale, Sales, Shop, otherwise
-from sim.session import session
+from sim.session import ended, session
 
 HTTP_WAIT_S = 1.0
 MQTT_WAIT_S = 3.0
@@ -57,8 +57,7 @@ class Tills:
                 for number in range(mqtt):
                     tasks.create_task(self._mqtt_till(), name=f"till {number} over mqtt")
         finally:
-            wire.cancel()
-            await asyncio.gather(wire, return_exceptions=True)
+            await ended(wire)
 
     def stop_selling(self) -> None:
         """No sale is begun any more."""

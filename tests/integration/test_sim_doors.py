@@ -23,7 +23,7 @@ from sim.floor import read_shop
 from sim.habits import Habit
 from sim.people import Line, Person
 from sim.processes import Child, ChildFailed, free_port, program, wait_until
-from sim.session import session
+from sim.session import ended, session
 from sim.tills import Phones, Tills
 
 GROCERY = Path(__file__).resolve().parents[2] / "sim/grocery"
@@ -177,6 +177,25 @@ async def test_whoever_is_cancelled_while_a_broker_hears_nothing_does_not_connec
         done, _ = await asyncio.wait((staying,), timeout=20)
         heard_all.set()
         assert done and staying.cancelled() and greeted == 1
+
+
+async def test_a_task_that_loses_one_cancellation_is_ended_all_the_same() -> None:
+    lost = 0
+
+    async def deaf_once() -> None:
+        nonlocal lost
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                lost += 1
+                if lost > 1:
+                    raise
+
+    task = asyncio.create_task(deaf_once())
+    await asyncio.sleep(0)
+    await ended(task)
+    assert task.cancelled() and lost == 2
 
 
 def test_a_child_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) -> None:
