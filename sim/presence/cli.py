@@ -43,6 +43,9 @@ def presence(
         float, typer.Option(help="Gateways report means with this time constant, in s.")
     ] = 0.0,
     speed: Annotated[float, typer.Option(help="The carrier goes so many times as fast.")] = 1.0,
+    anew: Annotated[
+        float, typer.Option(help="It is somebody else, never heard before, every so many seconds.")
+    ] = 0.0,
     no_survey: Annotated[
         bool, typer.Option("--no-survey", help="Without a survey, even if one is given.")
     ] = False,
@@ -93,6 +96,7 @@ def presence(
                 seed=seed,
                 smoothed_s=smoothed,
                 speed=speed,
+                anew_s=anew,
                 quick=quick,
                 ours_only=only,
                 settings=tuple(settings or ()),

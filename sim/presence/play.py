@@ -23,13 +23,17 @@ BURST_GAP_S = 0.1
 DEAD_FROM = 0.5
 """Gateways that die by chance fall silent at this part of the walk."""
 
+ANEW_S_MIN = 0.5
+"""Nobody is in a shop for less."""
+
 
 @dataclass(frozen=True)
 class Conditions:
     """How walks are heard. `dead` is when a gateway falls silent, in seconds of the walk.
 
     `smoothed_s`: each gateway reports an exponential mean with this time constant instead of readings. `speed`: the
-    carrier goes so many times as fast past the same beacon, so only every so-manieth advertisement is left.
+    carrier goes so many times as fast past the same beacon, so only every so-manieth advertisement is left. `anew_s`:
+    every so many seconds it is somebody else, of whom nothing was heard before; 0 for never.
     """
 
     dead: Mapping[str, float] = field(default_factory=dict)
@@ -37,13 +41,15 @@ class Conditions:
     seed: int = 1
     smoothed_s: float = 0.0
     speed: float = 1.0
+    anew_s: float = 0.0
 
 
 @dataclass(frozen=True)
 class Played:
     """One walk, packet by packet: `at_s` from its first packet, where the beacon was, and what is heard.
 
-    `scanner` None: that packet is not heard. `unix_s` is the time in the file, moved as `speed` says.
+    `scanner` None: that packet is not heard. `unix_s` is the time in the file, moved as `speed` says. `anew` are the
+    packets with which somebody else begins.
     """
 
     name: str
@@ -54,6 +60,7 @@ class Played:
     scanner: tuple[str | None, ...]
     dbm: tuple[float, ...]
     dead: tuple[str, ...] = ()
+    anew: frozenset[int] = frozenset()
 
 
 def play(walk: Walk, floor: Floor, conditions: Conditions) -> Played:
@@ -83,6 +90,7 @@ def play(walk: Walk, floor: Floor, conditions: Conditions) -> Played:
         tuple(scanners),
         tuple(readings),
         tuple(sorted(dead)),
+        _anew(times, conditions.anew_s),
     )
 
 
@@ -97,6 +105,15 @@ def bursts(times_s: Iterable[float]) -> list[int]:
         before_s = at_s
         numbers.append(number)
     return numbers
+
+
+def _anew(times: Floats, every_s: float) -> frozenset[int]:
+    if every_s == 0:
+        return frozenset()
+    if not every_s >= ANEW_S_MIN:
+        raise Nonsense(f"--anew is {ANEW_S_MIN:g} seconds or more, or 0 for one carrier all the way")
+    lives = np.floor(times / every_s)
+    return frozenset((np.flatnonzero(lives[1:] > lives[:-1]) + 1).tolist())
 
 
 def _kept(walk: Walk, speed: float) -> list[int]:

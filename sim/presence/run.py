@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 
 import numpy as np
@@ -46,7 +46,7 @@ def run(
     """Scores one contender. `step` is called after each walk that was run, to show progress."""
     said: dict[str, tuple[Said, ...]] = {}
     for walk in played:
-        said[walk.name] = follow(contender.make(grid), walk)
+        said[walk.name] = follow(partial(contender.make, grid), walk)
         step()
     walks = {walk.name: tally(walk, told(said[walk.name], grid), grid) for walk in played}
     copies = tuple(_shifted(contender, played, grid, said, walks, step)) if shifted else ()
@@ -59,11 +59,13 @@ def runs_of(contender: Contender, played: Sequence[Played], grid: Grid, shifted:
     return len(played) * (1 if contender.by_place or not shifted else len(grid.shifted()))
 
 
-def follow(method: Method, walk: Played) -> tuple[Said, ...]:
-    """What a method that knows nothing yet says at each packet of a walk."""
+def follow(make: Callable[[], Method], walk: Played) -> tuple[Said, ...]:
+    """What a method says at each packet of a walk. A new one, which knows nothing yet, is made for each carrier."""
     said: list[Said] = []
-    last = SILENT
-    for at_s, scanner, dbm in zip(walk.at_s.tolist(), walk.scanner, walk.dbm, strict=True):
+    method, last = make(), SILENT
+    for at, (at_s, scanner, dbm) in enumerate(zip(walk.at_s.tolist(), walk.scanner, walk.dbm, strict=True)):
+        if at in walk.anew:
+            method, last = make(), SILENT
         if scanner is not None:
             last = method.hear(at_s, scanner, dbm)
         said.append(last)
@@ -76,9 +78,9 @@ def _cost_us(contender: Contender, played: Sequence[Played], grid: Grid) -> floa
         return None
     took_s = 0.0
     for walk in played:
-        method = contender.bare(grid)
+        make = partial(contender.bare, grid)
         began_s = time.process_time()
-        follow(method, walk)
+        follow(make, walk)
         took_s += time.process_time() - began_s
     return 1e6 * took_s / max(1, sum(scanner is not None for walk in played for scanner in walk.scanner))
 
@@ -115,7 +117,7 @@ def _shifted(
             if contender.by_place:
                 again = _by_place(said[walk.name], copy)
             else:
-                again = told(follow(contender.make(copy), walk), copy)
+                again = told(follow(partial(contender.make, copy), walk), copy)
                 step()
             tallies.append(tally(walk, again, copy))
         yield reduce(add, tallies)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from math import hypot
 from pathlib import Path
 
@@ -170,10 +171,21 @@ def test_every_method_ends_in_the_zone_where_a_walk_ends(site: Site, tmp_path: P
         read_walk(tmp_path / "walk.mbd", read_gateways(tmp_path / "gateways.txt")), FLOOR, Conditions()
     )
     for contender in everything(site):
-        said = follow(contender.make(GRID), walk)
+        said = follow(partial(contender.make, GRID), walk)
         assert said[-1].x > 6.0, contender.name
         assert 0.0 <= said[-1].p <= 1.0, contender.name
         assert said[-1].zone.endswith(("c2", "c1")), contender.name
+
+
+def test_whoever_is_somebody_else_is_heard_as_if_for_the_first_time(site: Site, tmp_path: Path) -> None:
+    write_site(tmp_path, walk_lines(45))
+    lines = read_walk(tmp_path / "walk.mbd", read_gateways(tmp_path / "gateways.txt"))
+    whole, anew = play(lines, FLOOR, Conditions()), play(lines, FLOOR, Conditions(anew_s=4.0))
+    (contender, _) = ours.contenders(site, GRID, {})
+    follows = [follow(partial(contender.make, GRID), walk) for walk in (whole, anew)]
+    first = min(anew.anew)
+    assert repr(follows[0][:first]) == repr(follows[1][:first])
+    assert follows[0][first].zone != "unknown" and follows[1][first].zone == "unknown"
 
 
 def test_ours_is_the_production_stage_by_the_map(site: Site, tmp_path: Path) -> None:
@@ -182,7 +194,7 @@ def test_ours_is_the_production_stage_by_the_map(site: Site, tmp_path: Path) -> 
         read_walk(tmp_path / "walk.mbd", read_gateways(tmp_path / "gateways.txt")), FLOOR, Conditions()
     )
     (contender, _) = ours.contenders(site, Grid(FLOOR, 3, 1), {})
-    first = follow(contender.make(Grid(FLOOR, 3, 1)), walk)[0]
+    first = follow(partial(contender.make, Grid(FLOOR, 3, 1)), walk)[0]
     assert first.x != first.x or first.x > 0.0, "a subject that is nowhere yet is not at the origin"
     outcome = run(contender, [walk], Grid(FLOOR, 3, 1), True, lambda: None)
     assert outcome.pooled.right_s / outcome.pooled.time_s > 0.75
@@ -224,6 +236,6 @@ def test_no_method_changes_what_it_said_with_what_comes_after(site: Site, tmp_pa
         write_site(tmp_path, lines[:cut])
         part = play(read_walk(tmp_path / "walk.mbd", gateways), FLOOR, Conditions())
         for contender in everything(site):
-            early = follow(contender.make(GRID), part)
+            early = follow(partial(contender.make, GRID), part)
             # repr: a place that is none yet is NaN, which is not equal to itself
-            assert repr(follow(contender.make(GRID), whole)[:cut]) == repr(early), contender.name
+            assert repr(follow(partial(contender.make, GRID), whole)[:cut]) == repr(early), contender.name

@@ -107,6 +107,14 @@ def test_a_faster_carrier_leaves_every_so_manieth_advertisement_at_its_usual_int
     assert np.diff(walk.x[::4]) == pytest.approx([0.675, 0.675, 0.675])  # at 0.5 m/s it was 0.225
 
 
+def test_somebody_else_begins_with_the_first_packet_of_each_time(tmp_path: Path) -> None:
+    walk = walk_of(tmp_path, walk_lines(12), Conditions(anew_s=1.0))
+    begun = sorted(walk.anew)
+    assert begun and all(int(walk.at_s[at]) == int(walk.at_s[at - 1]) + 1 for at in begun)
+    assert len(begun) == int(walk.at_s[-1])
+    assert walk_of(tmp_path, walk_lines(12)).anew == frozenset()
+
+
 @pytest.mark.parametrize(
     ("conditions", "says"),
     [
@@ -114,8 +122,10 @@ def test_a_faster_carrier_leaves_every_so_manieth_advertisement_at_its_usual_int
         (Conditions(dead_random=4), "one must be left"),
         (Conditions(speed=0.5), "1 or more"),
         (Conditions(speed=math.nan), "1 or more"),
+        (Conditions(anew_s=0.1), "0.5 seconds or more"),
+        (Conditions(anew_s=math.nan), "0.5 seconds or more"),
     ],
-    ids=["unknown", "all", "slow", "no number"],
+    ids=["unknown", "all", "slow", "no number", "brief", "no time"],
 )
 def test_conditions_that_cannot_be_are_refused(tmp_path: Path, conditions: Conditions, says: str) -> None:
     with pytest.raises(Nonsense, match=says):
