@@ -57,6 +57,16 @@ class Ground:
     smoothing_s: tuple[float, ...]
     reading_sd_db: float
 
+    def differs_in_zones_alone(self, other: Ground) -> bool:
+        """Whether cells, walls and what scanners hear are the same on both, so that a belief of one is one of other."""
+        plain = ("cell_m", "rows", "columns", "scanners", "smoothing_s", "reading_sd_db")
+        arrays = ("walkable", "opens_right", "opens_down", "level")
+        return (
+            all(getattr(self, name) == getattr(other, name) for name in plain)
+            and list(self.scanners) == list(other.scanners)
+            and all(np.array_equal(getattr(self, name), getattr(other, name)) for name in arrays)
+        )
+
 
 def cell_side_m(plan: Plan, wanted_m: float) -> float:
     """The side of a cell: as wanted, or by the size of the floor."""

@@ -32,6 +32,7 @@ from actors.presence.subject import (
 )
 from actors.presence.zones import Zones, doubted
 from protocols.cells import Crowd, Heard, Position, ScannerHealth
+from protocols.facts import PresenceSettings, Radio
 from protocols.ids import UNKNOWN_ZONE, Key, ZoneId
 
 WHOLE_SHARE = 0.8
@@ -66,9 +67,7 @@ class Mapped:
     def __init__(self, ground: Ground, facts: Facts) -> None:
         assert facts.radio is not None, "a ground is made from a radio map"
         self.ground = ground
-        radio = facts.radio
-        scatter = Scatter(radio.reading_sd_db, radio.near_sd_db, radio.map_sd_db, facts.presence.beacon_sd_db)
-        self._beliefs = Beliefs(ground, scatter)
+        self._beliefs = Beliefs(ground, _scatter(facts.radio, facts.presence))
         self._zones = Zones(ground)
         self._free: list[int] = []
         self._tracks: dict[Key, Track] = {}
@@ -94,6 +93,19 @@ class Mapped:
             self._heard.pop(track, None)
             self._to_show.pop(key, None)
             self._release(track)
+
+    def redrawn(self, other: Mapped) -> bool:
+        """Takes the zones of another, made of newer facts, and goes on; False if the floor differs in more."""
+        if self._beliefs.scatter != other._beliefs.scatter or not self.ground.differs_in_zones_alone(
+            other.ground
+        ):
+            return False
+        self.ground, self._zones = other.ground, other._zones
+        for track in self._tracks.values():
+            if track.begun:
+                mass = self._beliefs.mass(track.slot)
+                track.shares = self._zones.shares(self._beliefs.window(track.slot), mass)
+        return True
 
     def subjects(self) -> Iterable[tuple[Key, ZoneId]]:
         """Every row and the zone announced."""
@@ -393,6 +405,10 @@ class Mapped:
                 track.over()
                 track.begun, track.decided = False, True
         return found
+
+
+def _scatter(radio: Radio, settings: PresenceSettings) -> Scatter:
+    return Scatter(radio.reading_sd_db, radio.near_sd_db, radio.map_sd_db, settings.beacon_sd_db)
 
 
 _FAR_M = 99.0

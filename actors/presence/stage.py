@@ -1,7 +1,8 @@
 """Presence in a cell: by the radio map where there is one, else by the nearest scanner; swapped while people walk.
 
 Which way is a setting of the store and the state of its radio map, both facts: when one of the floor's books
-changes, the way is chosen anew, and every subject goes on from the zone that was announced last.
+changes, the way is chosen anew, and every subject goes on from the zone that was announced last; where zones alone
+were drawn anew, also from the place where it was believed.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class Presence:
         way = _chosen(facts)
         if isinstance(way, Nearest) and isinstance(self._way, Nearest):
             return  # it reads the floor from the facts each time, so it goes on as it is
+        if not isinstance(way, Nearest) and not isinstance(self._way, Nearest) and self._way.redrawn(way):
+            return  # zones alone were drawn anew: who stands where is known
         for key, zone in self._way.subjects():
             way.admit(key, zone, now_ms)
         self._way = way

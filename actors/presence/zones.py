@@ -57,10 +57,12 @@ class Zones:
     ) -> Concluded | None:
         """Announces another zone, or that none is likely, if the belief says so. `at` is set where time decides."""
         track.shares = inside = self.shares(window, mass)
-        if not self._places or track.last_ms < track.quiet_until_ms:
+        if track.last_ms < track.quiet_until_ms:
             return None
-        best = int(inside.argmax())
-        p, zone = float(inside[best]), self._ground.zones[best]
+        p, zone = 0.0, UNKNOWN_ZONE
+        if self._places:
+            best = int(inside.argmax())
+            p, zone = float(inside[best]), self._ground.zones[best]
         holds = track.zone != UNKNOWN_ZONE and self.held(track.zone, window, mass) > settings.leave_p
         unsure_ms, track.unsure_ms = track.unsure_ms, -1
         if p > (settings.enter_p if holds else MAJORITY_P) and zone != track.zone:

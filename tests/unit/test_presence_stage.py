@@ -150,8 +150,37 @@ def test_a_floor_that_is_edited_swaps_the_ground_under_whoever_stands_on_it() ->
     here.stay(IN_A, 0, 6)
     assert here.zones == ["a"]
     here.change(6, zone__a=box(0, 0, 1, 8), zone__b=box(1, 0, 12, 8))
-    here.stay(IN_A, 6, 14)
-    assert here.zones == ["a", "b"]
+    crowds, _ = here.stage.told(T0 + 6_000)
+    assert {one.zone: round(one.expected) for one in crowds} == {"a": 0, "b": 1}
+    here.stay(IN_A, 6, 7)
+    assert here.zones == ["a", "b"]  # with the next burst: where the subject stands was known all along
+
+
+@pytest.mark.parametrize("vanishes", ["its zone", "all zones"])
+def test_a_zone_that_is_taken_off_the_floor_is_left(vanishes: str) -> None:
+    here = Floor(floor())
+    here.stay(IN_A, 0, 6)
+    here.change(6, **{"zone__a": None} | ({"zone__b": None} if vanishes == "all zones" else {}))
+    here.stay(IN_A, 6, 10)
+    assert here.zones == ["a", "-"]
+
+
+@pytest.mark.parametrize("changes", ["a setting of the filter", "a wall", "a scanner"])
+def test_a_floor_that_differs_in_more_begins_beliefs_anew(changes: str) -> None:
+    here = Floor(floor())
+    here.stay(IN_A, 0, 6)
+    before = here.stage._way
+    match changes:
+        case "a setting of the filter":
+            here.set(6, beacon_sd_db=here.facts.presence.beacon_sd_db + 2)
+        case "a wall":
+            here.change(
+                6, plan__store=msgspec.structs.replace(here.facts.plan, walls=(((6.0, 0.0), (6.0, 5.0)),))
+            )
+        case "a scanner":
+            here.change(6, scanner__s0=None)
+    assert here.stage._way is not before
+    assert here.stay(IN_B, 6, 6 + SETTLE_MS // 1_000) == []
 
 
 def test_a_shelf_that_is_put_up_is_walked_around() -> None:
