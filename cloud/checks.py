@@ -41,7 +41,10 @@ def check(record: Record, header: Header) -> None:
             _account(record.account)
             _time(record.at_ms)
         case VisitClosed():
-            _texts(record.visit, *record.zones)
+            _texts(record.visit, *record.zones, *(stay.zone for stay in record.stays))
+            for stay in record.stays:
+                _time(stay.entered_at_ms)
+                _time(stay.left_at_ms)
             _account(record.account)
             _time(record.entered_at_ms)
             _time(record.left_at_ms)

@@ -50,6 +50,17 @@ class AccountView(msgspec.Struct, frozen=True):
     sales: int
 
 
+class ZoneView(msgspec.Struct, frozen=True):
+    """How a store's zone was walked through: stays, the visits that they belong to, and how long they took."""
+
+    store: str
+    zone: str
+    stays: int
+    visits: int
+    mean_s: float
+    longest_s: float
+
+
 class StoreTotals(msgspec.Struct, frozen=True):
     """What one store reported, in all."""
 
@@ -135,6 +146,32 @@ def account(engine: Engine, name: str) -> AccountView | None:
         ).all()
         sales = connection.scalar(select(func.count()).where(schema.sale.c.account == name))
         return AccountView(name, points or 0, member.name, member.tier, tuple(stores), sales or 0)
+
+
+def zones(engine: Engine, since_ms: int) -> list[ZoneView]:
+    """Every zone that somebody entered since then, by store and zone."""
+    stay = schema.stay
+    long_ms = stay.c.left_at_ms - stay.c.entered_at_ms
+    with engine.begin() as connection:
+        rows = connection.execute(
+            select(
+                stay.c.store,
+                stay.c.zone,
+                func.count(),
+                func.count(stay.c.visit.distinct()),
+                func.sum(long_ms),
+                func.max(long_ms),
+            )
+            .where(stay.c.entered_at_ms >= since_ms)
+            .group_by(stay.c.store, stay.c.zone)
+            .order_by(stay.c.store, stay.c.zone)
+        ).all()
+    return [
+        ZoneView(
+            store, zone, stays, visits, round(int(all_ms) / stays / 1_000, 1), round(int(most_ms) / 1_000, 1)
+        )
+        for store, zone, stays, visits, all_ms, most_ms in rows
+    ]
 
 
 def totals(engine: Engine) -> Totals:

@@ -139,6 +139,18 @@ visit = Table(
     Column("zones", Text, nullable=False),  # JSON
 )
 
+stay = Table(  # the journey of a visit, one zone after the other
+    "stay",
+    metadata,
+    Column("store", Text, primary_key=True),
+    Column("visit", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("zone", Text, nullable=False),
+    Column("entered_at_ms", BigInteger, nullable=False),
+    Column("left_at_ms", BigInteger, nullable=False),
+    Index("stay_when", "entered_at_ms"),
+)
+
 member = Table(  # an account that a sale made has no name until somebody imports it
     "member",
     metadata,

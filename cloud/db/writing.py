@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, select, tuple_
@@ -50,7 +50,7 @@ def write_records(
 ) -> list[tuple[str, str, SaleRecorded, bool]]:
     """Writes what stores reported, and gives the sales for the ledger: each with whether it is new."""
     sales: list[tuple[Header, SaleRecorded]] = []
-    rows: dict[str, list[Row]] = {name: [] for name in ("stock_move", "offer", "visit")}
+    rows: dict[str, list[Row]] = {name: [] for name in ("stock_move", "offer", "visit", "stay")}
     for one in taken:
         match one.record:
             case SaleRecorded():
@@ -61,6 +61,7 @@ def write_records(
                 rows["offer"].append(_offer_row(one.header, one.record))
             case VisitClosed():
                 rows["visit"].append(_visit_row(one.header, one.record))
+                rows["stay"].extend(_stay_rows(one.header, one.record))
             case Hello():
                 _begin_life(connection, one.record)
     sale_rows = [_sale_row(header, record) for header, record in sales]
@@ -237,3 +238,15 @@ def _visit_row(header: Header, visit: VisitClosed) -> Row:
         "left_at_ms": visit.left_at_ms,
         "zones": to_json(visit.zones).decode(),
     }
+
+
+def _stay_rows(header: Header, visit: VisitClosed) -> Iterator[Row]:
+    for number, stay in enumerate(visit.stays, 1):
+        yield {
+            "store": header.store,
+            "visit": visit.visit,
+            "number": number,
+            "zone": stay.zone,
+            "entered_at_ms": stay.entered_at_ms,
+            "left_at_ms": stay.left_at_ms or visit.left_at_ms,  # the visit ended in this zone
+        }

@@ -21,13 +21,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cloud.db import reads
 from cloud.tally import Counts
-from cloud.web.views import Health, StoreList
+from cloud.web.views import Health, StoreList, ZoneList
 from protocols.api import Problem
 from protocols.ids import ID_LENGTH_MAX
 from protocols.topics import UP_MONEY, UP_TELEMETRY
 
 STOP_S = 2
 """Requests under way get this long when head office stops."""
+
+DAY_MS = 24 * 3_600_000
+
+DAYS_MAX = 3_650
+"""How far back stays may be asked for."""
 
 CONNECTIONS_MAX = 256
 """Open connections. Above it the server answers 503 at once."""
@@ -57,6 +62,13 @@ def build_app(engine: Engine, counts: Counts, working: Callable[[], bool]) -> Li
         """Sums per store, to compare with what the stores say of themselves."""
         return await asyncio.to_thread(reads.totals, engine)
 
+    @get("/api/v1/zones")
+    async def zones(days: Annotated[int, Parameter(ge=1, le=DAYS_MAX)] = 7) -> ZoneList:
+        """How often, and for how long, people stayed in each zone in the last days."""
+        now_ms = time.time_ns() // 1_000_000
+        found = await asyncio.to_thread(reads.zones, engine, now_ms - days * DAY_MS)
+        return ZoneList(now_ms, days, tuple(found))
+
     @get("/api/v1/health")
     async def health() -> Response[Health]:
         """200 while the database answers and everything runs, else 503."""
@@ -70,7 +82,7 @@ def build_app(engine: Engine, counts: Counts, working: Callable[[], bool]) -> Li
         return generate_latest(counts.registry)
 
     return Litestar(
-        [stores, account, totals, health, metrics],
+        [stores, account, totals, zones, health, metrics],
         logging_config=None,  # ours is structlog's, and set by the command alone
         openapi_config=OpenAPIConfig(title="Endcap head office", version="1"),
         exception_handlers={

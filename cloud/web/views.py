@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cloud.db.reads import StoreView
+from cloud.db.reads import StoreView, ZoneView
 
 
 class StoreList(msgspec.Struct, frozen=True):
@@ -12,6 +12,14 @@ class StoreList(msgspec.Struct, frozen=True):
 
     now_ms: int
     stores: tuple[StoreView, ...]
+
+
+class ZoneList(msgspec.Struct, frozen=True):
+    """Stays in zones over the last days, all stores."""
+
+    now_ms: int
+    days: int
+    zones: tuple[ZoneView, ...]
 
 
 class Health(msgspec.Struct, frozen=True):

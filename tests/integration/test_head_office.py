@@ -32,7 +32,7 @@ from edge.sync.link import Link
 from edge.sync.up import Up
 from protocols.effects import Emit
 from protocols.mail import BalanceMailed, Envelope, MemberMailed
-from protocols.records import OfferIssued
+from protocols.records import OfferIssued, Stay, VisitClosed
 from tests.servers.faults import FaultProxy
 from tests.servers.kafka import Kafka
 from tests.servers.process import Process, free_port
@@ -225,6 +225,26 @@ async def test_the_read_api_says_what_the_database_says(store: Store, office: Of
     assert totals["books_minus_zero"] == 0
     assert 'endcap_cloud_records_total{outcome="applied"} 4.0' in office.ask("/metrics").text
     assert office.ask("/api/v1/accounts/" + "x" * 300).status_code == 400
+
+
+async def test_a_visits_journey_is_summed_by_zone_at_head_office(store: Store, office: Office) -> None:
+    office.process.start()
+    left_ms = int(time.time() * 1_000)
+    stays = (Stay("dairy", left_ms - 60_000, left_ms - 20_000), Stay("tills", left_ms - 20_000, left_ms))
+    visit = VisitClosed(store.name, "ana", left_ms - 60_000, left_ms, ("dairy", "tills"), stays)
+    await store.db.commit(group(taken(given("account:ana"), [Emit("telemetry", visit)])))
+    store.up.nudge()
+    await until(store.applied, "applied")
+
+    def zones(days: str) -> dict[str, Any]:
+        found = office.ask(f"/api/v1/zones?days={days}").json()["zones"]
+        return {one["zone"]: one for one in found if one["store"] == store.name}
+
+    assert {zone: one["mean_s"] for zone, one in zones("1").items()} == {"dairy": 40.0, "tills": 20.0}
+    assert zones("7")["dairy"] | {"store": ""} == {
+        "store": "", "zone": "dairy", "stays": 1, "visits": 1, "mean_s": 40.0, "longest_s": 40.0,
+    }  # fmt: skip
+    assert office.ask("/api/v1/zones?days=0").status_code == 400
 
 
 async def test_members_who_are_brought_in_reach_their_store_with_their_balance(

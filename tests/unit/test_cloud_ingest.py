@@ -16,7 +16,7 @@ from cloud.ports import Delivered, Fenced, Place
 from cloud.provisioning import NewStore, write_store
 from protocols.headers import to_headers
 from protocols.mail import BalanceMailed, Mail, ReplayOrdered
-from protocols.records import Header, OfferIssued, StockMoved, VisitClosed, chain, encode_record
+from protocols.records import Header, OfferIssued, Stay, StockMoved, VisitClosed, chain, encode_record
 from tests.outboxes import KEY, Outbox, delivered, sale
 
 MONEY = Place("endcap.up.money.v1", 0)
@@ -248,6 +248,8 @@ def test_a_record_that_cannot_be_read_is_parked_and_the_stream_goes_on(office: O
         sale("o" * 600),
         StockMoved("op", "shelf", "milk", 1, 1, "pick", 101, 1),
         VisitClosed("visit", "ana", -1, 1),
+        VisitClosed("visit", "ana", 1, 2, (), (Stay("dairy", -1, 1),)),
+        VisitClosed("visit", "ana", 1, 2, (), (Stay("d" * 600, 1, 1),)),
     ],
 )
 def test_a_record_that_no_database_should_see_is_parked(office: Office, bad) -> None:
@@ -339,6 +341,22 @@ def test_stock_offers_and_visits_are_written_once(office: Office) -> None:
         office.take(delivered(telemetry.rows, offset), TELEMETRY)
     found = reads.totals(office.engine).stores[0]
     assert (found.stock_moves, found.offers, found.visits) == (1, 1, 1)
+
+
+def test_journeys_are_kept_and_summed_by_zone(office: Office) -> None:
+    telemetry = Outbox(stream="telemetry")
+    stays = (Stay("dairy", 1_000, 11_000), Stay("tills", 11_000, 13_000), Stay("dairy", 13_000))
+    telemetry.add(VisitClosed("visit-1", "ana", 1_000, 14_000, ("dairy", "tills"), stays))
+    telemetry.add(VisitClosed("visit-2", "", 20_000, 22_500, ("dairy",), (Stay("dairy", 20_000, 22_500),)))
+    telemetry.add(VisitClosed("visit-3", "", 20_000, 22_500, ("dairy",)))  # by a release without journeys
+    for offset in (0, 10):
+        office.take(delivered(telemetry.rows, offset), TELEMETRY)
+    assert reads.zones(office.engine, 0) == [
+        reads.ZoneView("014", "dairy", stays=3, visits=2, mean_s=4.5, longest_s=10.0),
+        reads.ZoneView("014", "tills", stays=1, visits=1, mean_s=2.0, longest_s=2.0),
+    ]
+    assert [one.stays for one in reads.zones(office.engine, 13_000)] == [2]
+    assert reads.zones(office.engine, 30_000) == []
 
 
 def test_a_key_that_was_rotated_still_proves_older_records(office: Office) -> None:
