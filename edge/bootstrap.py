@@ -23,6 +23,7 @@ from edge.now import Now
 from edge.outward import StoreOutward
 from edge.roster import Roster
 from edge.settings import Settings
+from edge.sparkplug_state import SparkplugState
 from edge.sync.down import Down
 from edge.sync.link import Link
 from edge.sync.up import Up
@@ -65,6 +66,7 @@ class Store:
     money: MoneyWire
     telemetry_link: MqttLink
     money_link: MqttLink
+    sparkplug_state: SparkplugState | None
     sync: Sync | None
     channels: Channels
     measures: Measures
@@ -117,10 +119,13 @@ def build(settings: Settings) -> Store:
             hearing.arrived(message)
 
     filters = (*devices.subscriptions(store), *dashboards.subscriptions())
-    telemetry_link = _link(settings, "telemetry", arrived, outward.link_state, filters)
+    will = Will(topics.engine_state(store), b"offline")
+    telemetry_link = _link(settings, "telemetry", arrived, outward.link_state, filters, will)
     outward.link = telemetry_link
     money = MoneyWire(store)
     money_link = _link(settings, "money", money.arrived, None, (topics.till_request(store, "+"),))
+    # A third session for Sparkplug's STATE, if we are anybody's primary host.
+    sparkplug_state = _sparkplug_state(settings, clock) if settings.mqtt.sparkplug_host else None
     # Head office, if there is one.
     sync = _sync(settings, db, engine, clock, roster) if settings.kafka.bootstrap else None
     if sync is not None:
@@ -156,6 +161,7 @@ def build(settings: Settings) -> Store:
         money,
         telemetry_link,
         money_link,
+        sparkplug_state,
         sync,
         channels,
         measures,
@@ -203,22 +209,31 @@ def _chain_key(settings: Settings) -> bytes | None:
     return Path(settings.kafka.key_file).read_bytes() if settings.kafka.key_file else None
 
 
-def _link(settings: Settings, lane: str, on_message, on_state, filters: tuple[str, ...]) -> MqttLink:  # type: ignore[no-untyped-def]
+def _link(  # type: ignore[no-untyped-def]
+    settings: Settings, lane: str, on_message, on_state, filters: tuple[str, ...], will=None
+) -> MqttLink:
     mqtt = settings.mqtt
     is_money = lane == "money"
     options = MqttOptions(
         host=mqtt.host,
         port=mqtt.port,
         client_id=f"endcap-{settings.store.id}-{lane}",
-        subscriptions=tuple((topic, int(is_money)) for topic in filters),
+        subscriptions=tuple((topic, int(lane != "telemetry")) for topic in filters),
         username=mqtt.username,
         password=Path(mqtt.password_file).read_bytes().strip() if mqtt.password_file else b"",
-        will=None if is_money else Will(topics.engine_state(settings.store.id), b"offline"),
+        will=will,
         clean_start=not is_money,
         session_s=SESSION_S if is_money else 0,
     )
     make = Mqtt5Link if mqtt.version == 5 else Mqtt311Link
     return make(options, on_message, on_state) if on_state else make(options, on_message)
+
+
+def _sparkplug_state(settings: Settings, clock: WallClock) -> SparkplugState:
+    def link(state: SparkplugState) -> MqttLink:
+        return _link(settings, "sparkplug", state.arrived, state.link_state, (state.topic,), state.will)
+
+    return SparkplugState(settings.mqtt.sparkplug_host, clock, link)
 
 
 def _sync(settings: Settings, db: StoreDb, engine: Engine, clock: WallClock, roster: Roster) -> Sync:

@@ -80,7 +80,10 @@ def _seats(store: Store) -> Iterable[Figure]:
 
 
 def _links(store: Store) -> Iterable[Figure]:
-    for name, link in (("telemetry", store.telemetry_link), ("money", store.money_link)):
+    links = {"telemetry": store.telemetry_link, "money": store.money_link}
+    if store.sparkplug_state is not None:
+        links["sparkplug"] = store.sparkplug_state.link
+    for name, link in links.items():
         lane = {"link": f"mqtt {name}"}
         yield "endcap_link_up", "1 while the link is up", float(link.state == "up"), lane
         yield "endcap_link_received_total", "Messages received", float(link.counts.received), lane

@@ -93,6 +93,9 @@ class Runtime:
                     tasks.create_task(store.money_link.run(), name="mqtt money"),
                     tasks.create_task(store.money.run(), name="sales over mqtt"),
                 ]
+                if (state := store.sparkplug_state) is not None:
+                    running.append(tasks.create_task(state.link.run(), name="mqtt sparkplug"))
+                    running.append(tasks.create_task(state.run(), name="sparkplug state"))
                 if store.sync is not None:
                     running.append(tasks.create_task(store.sync.up.run(), name="sync up"))
                     running.append(tasks.create_task(store.sync.down.run(), name="sync down"))
@@ -101,6 +104,8 @@ class Runtime:
                 self.ready.set()
                 await store.cells.start()
                 await self.stop.wait()
+                if state is not None:
+                    state.leave()
                 for task in running:
                     task.cancel()
         finally:

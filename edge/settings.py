@@ -55,6 +55,7 @@ class MqttSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     username: str = ""
     password_file: str = ""
+    sparkplug_host: str = ""  # the host id that edge nodes may wait for; empty: no STATE
 
 
 class KafkaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -191,6 +192,8 @@ def _checked(settings: Settings, path: Path | None) -> Settings:
         ZoneInfo(settings.store.timezone)
     except (ZoneInfoNotFoundError, ValueError):
         raise Nonsense(f"[store] timezone: '{settings.store.timezone}' is no IANA time zone") from None
+    if settings.mqtt.sparkplug_host and not is_safe_id(settings.mqtt.sparkplug_host):
+        raise Nonsense("[mqtt] sparkplug_host: 1 to 128 characters without white space, '/', '+' or '#'")
     if not all(is_safe_id(level) for level in settings.publish.discovery_prefix.split("/")):
         raise Nonsense("[publish] discovery_prefix: a topic such as 'homeassistant', without wildcards")
     for broker in settings.kafka.bootstrap.split(",") if settings.kafka.bootstrap else ():

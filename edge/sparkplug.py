@@ -10,8 +10,7 @@ weight, weight_g, weight_kg          grams, grams, kilograms on the shelf that t
 weight/<shelf>, weight_g/<shelf>, …  the same where one node or device has several shelves
 
 A node that is born or dead, and a device, is a gateway that is there or gone. Names of nodes and devices must be
-unique in the shop. No STATE is published: that wants a will, and so a connection, of its own. So no node may be told
-that this is its primary host.
+unique in the shop. Whether a node may wait for this host is `edge.sparkplug_state`'s.
 """
 
 from __future__ import annotations

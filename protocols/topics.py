@@ -1,8 +1,8 @@
 """Every name on MQTT and Kafka.
 
 In: `espresense/…`, `home/+/BTtoMQTT/…`, `raddec/…`, `/gw/…`, `spBv1.0/…` and more (see protocols.devices), and our own
-under `endcap/v1/<store>/in/…`. Out: everything else under `endcap/v1/<store>/`, and for dashboards that know
-nothing of us `espresense/companion/…` and Home Assistant's discovery.
+under `endcap/v1/<store>/in/…`. Out: everything else under `endcap/v1/<store>/`, and for those that know nothing of us
+`espresense/companion/…`, Home Assistant's discovery and Sparkplug's `spBv1.0/STATE/…`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,11 @@ def scanner(store: str, scanner: str) -> str:
 def engine_state(store: str) -> str:
     """`online` or, by the broker's last will, `offline`. Retained."""
     return f"{ROOT}/{store}/engine"
+
+
+def sparkplug_state(host: str) -> str:
+    """Whether a Sparkplug host is there: retained JSON `{"online": true, "timestamp": <ms UTC>}`."""
+    return f"spBv1.0/STATE/{host}"
 
 
 def till_request(store: str, till: str) -> str:

@@ -66,6 +66,7 @@ class MqttOptions:
 
     With `clean_start` off and a `session_s` the broker keeps what arrives while we are away (QoS 1).
     MQTT 3.1.1 knows no limit of a session's time and no receive maximum; there they are the broker's own.
+    A `will` that is a function is called for each CONNECT, once, and what it gives is that connection's will.
     """
 
     host: str
@@ -74,12 +75,16 @@ class MqttOptions:
     subscriptions: tuple[tuple[str, int], ...] = ()
     username: str = ""
     password: bytes = b""
-    will: Will | None = None
+    will: Will | Callable[[], Will] | None = None
     clean_start: bool = True
     session_s: int = 0
     keepalive_s: int = 30
     receive_max: int = RECEIVE_MAX
     unacked_max: int = UNACKED_MAX
+
+    def will_now(self) -> Will | None:
+        """The will for a connection that is being made."""
+        return self.will if self.will is None or isinstance(self.will, Will) else self.will()
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ from edge.links import (
     MqttOptions,
     OnMessage,
     OnState,
+    Will,
     ignore_state,
     may_publish,
 )
@@ -61,6 +62,7 @@ class Mqtt311Link:
         self._state: LinkState = "down"
         self._life = 0
         self._unacked: set[int] = set()
+        self._will: Will | None = None  # of this connection
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Future[str] | None = None
         self._gone = asyncio.Event()
@@ -129,6 +131,9 @@ class Mqtt311Link:
         ended: asyncio.Future[str] = self._loop.create_future()
         self._ended = ended
         client, options = self._client, self.options
+        self._will = will = options.will_now()
+        if will is not None:
+            client.will_set(will.topic, will.payload, will.qos, will.retain)
         try:
             dial = self._loop.run_in_executor(
                 None, lambda: client.connect(options.host, options.port, options.keepalive_s)
@@ -151,13 +156,15 @@ class Mqtt311Link:
             self._now("down")
 
     async def _leave(self) -> None:
-        client, will = self._client, self.options.will
+        client, will = self._client, self._will
         self._ended = None
         self._life += 1  # nothing that came so far can be acknowledged any more
         if client.is_connected():
             client.on_message = None
             if will is not None:  # 3.1.1 keeps the will to itself when we leave politely
-                client.publish(will.topic, will.payload, 0, will.retain)
+                # Behind so many on the wire paho would queue QoS 1 and never send it.
+                qos = will.qos if len(self._unacked) < INFLIGHT_MAX else 0
+                client.publish(will.topic, will.payload, qos, will.retain)
             client.disconnect()
             with contextlib.suppress(TimeoutError):  # the broker takes our last words and closes
                 async with asyncio.timeout(LEAVE_S):
@@ -188,8 +195,6 @@ class Mqtt311Link:
         )
         if options.username:
             client.username_pw_set(options.username, options.password.decode("utf-8"))
-        if options.will is not None:
-            client.will_set(options.will.topic, options.will.payload, options.will.qos, options.will.retain)
         client.connect_timeout = CONNECT_S
         client.max_queued_messages_set(options.unacked_max)
         client.max_inflight_messages_set(INFLIGHT_MAX)

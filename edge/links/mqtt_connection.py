@@ -221,7 +221,7 @@ class _Broken(Exception):
 
 
 def _connect(options: MqttOptions) -> bytes:
-    will = options.will
+    will = options.will_now()
     return mqtt5.ConnectPacket(
         options.client_id,
         username=options.username or None,

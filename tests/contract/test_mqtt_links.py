@@ -316,6 +316,33 @@ async def test_a_link_that_is_cut_has_its_will_said_by_the_broker(bench: Bench) 
             assert (await asyncio.wait_for(anext(aiter(other.messages)), 10)).payload == b"offline"
 
 
+async def test_a_will_that_is_a_function_is_made_at_each_connect_and_is_that_connections(
+    bench: Bench,
+) -> None:
+    made: list[bytes] = []
+
+    def will() -> Will:
+        made.append(b"%d offline" % len(made))
+        return Will("out/engine", made[-1], retain=True, qos=1)
+
+    async with FaultProxy(bench.broker.port) as line, bench.client() as other:
+        await other.subscribe("out/engine", qos=1)
+        said = aiter(other.messages)
+        async with bench.link(client_id="engine", port=line.port, will=will) as held:
+            assert made == [b"0 offline"]
+            line.cut()
+            async with asyncio.timeout(10):
+                assert (await anext(said)).payload == b"0 offline"
+            await line.heal()
+            await until(lambda: held.link.state == "up" and held.link.counts.lives == 2, "it is back")
+            last = made[-1]  # attempts that failed may have made wills that no broker was given
+            assert last != b"0 offline"
+        async with asyncio.timeout(10):
+            left = await anext(said)
+        assert (left.payload, left.qos) == (last, 1)
+    assert made[-1] == last
+
+
 async def test_what_the_engine_raises_ends_the_link(bench: Bench) -> None:
     def fail(message: Incoming) -> None:
         raise LookupError(message.topic)

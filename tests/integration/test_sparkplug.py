@@ -1,8 +1,9 @@
-"""A Sparkplug edge node at a real broker: a store that missed its birth asks for it, and then hears it."""
+"""Sparkplug at a real broker: a store that missed a node's birth asks for it, and its own STATE is always true."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
+from paho.mqtt import subscribe
 
 from protocols.devices.sparkplug import REBIRTH
 from tests.edge_nodes import INT32, EdgeNode, Payload, metric
@@ -18,6 +20,8 @@ from tests.servers.process import wait_until
 from tests.stores import STORE, RunningStore, ear, store_running
 
 COFFEE = "coffee"  # the example store's scanner of that zone
+HOST = "aisle-host"
+STATE = f"spBv1.0/STATE/{HOST}"
 STRENGTH = metric("rssi/phone-tomas", -50, INT32, alias=1)
 
 
@@ -97,6 +101,58 @@ async def test_a_node_whose_birth_was_missed_is_asked_once_and_then_heard_until_
 
     node.cut_off()
     wait_until(lambda: COFFEE in silent(store), "the broker says that the node is gone", 10)
+
+
+@pytest.mark.parametrize("version", [5, 4])
+async def test_the_stores_state_is_online_while_it_runs_and_offline_however_it_went(
+    tmp_path: Path, broker: Mosquitto, version: int
+) -> None:
+    mqtt = {"sparkplug_host": HOST, "version": version}
+    with store_running(tmp_path / "store", broker, mqtt=mqtt) as store:
+        async with ear(broker.port, STATE) as heard:
+            first = await heard.until(STATE, lambda one: one["online"])
+            assert store.figure("endcap_link_up", link="mqtt sparkplug") == 1
+
+            store.process.kill()
+            gone = await heard.until(STATE, lambda one: not one["online"])
+            assert gone["timestamp"] == first["timestamp"]
+            assert retained(broker) == {"online": False, "timestamp": first["timestamp"]}
+
+            store.start()
+            again = await heard.until(
+                STATE, lambda one: one["online"] and one["timestamp"] > first["timestamp"]
+            )
+            await heard.say(STATE, {"online": False, "timestamp": first["timestamp"]}, qos=1, retain=True)
+            wait_until(lambda: retained(broker)["online"], "a late will is answered", 5)
+            assert retained(broker) == {"online": True, "timestamp": again["timestamp"]}
+
+            store.stop()
+            left = await heard.until(
+                STATE, lambda one: not one["online"] and one["timestamp"] >= again["timestamp"]
+            )
+            assert left["timestamp"] > again["timestamp"], "its own death has the time of leaving"
+            assert not retained(broker)["online"]
+
+            store.start()
+            await heard.until(STATE, lambda one: one["online"] and one["timestamp"] > left["timestamp"])
+            assert store.logged("sparkplug_host_not_alone") == []
+
+
+async def test_a_store_that_is_no_host_by_name_publishes_no_state(
+    store: RunningStore, broker: Mosquitto
+) -> None:
+    async with ear(broker.port, "spBv1.0/STATE/#") as heard:
+        await asyncio.sleep(0.5)
+    assert heard.topics() == set()
+    assert store.figure("endcap_link_up") == 2
+
+
+def retained(broker: Mosquitto) -> dict[str, Any]:
+    """The STATE that a node finds when it comes: what the broker holds now."""
+    message = subscribe.simple(STATE, qos=1, hostname=broker.host, port=broker.port)  # type: ignore[no-untyped-call]
+    assert message.retain and message.qos == 1
+    said: dict[str, Any] = json.loads(message.payload)
+    return said
 
 
 def silent(store: RunningStore) -> set[str]:

@@ -97,6 +97,7 @@ def test_every_setting_can_be_given_by_the_environment() -> None:
         ("port = 8080", ("`port`", "[http]")),
         ("http = 5", ("[http]", "Expected `object`")),
         ("[mqtt]\nversion = 3", ("[mqtt] version", ">= 4")),
+        ('[mqtt]\nsparkplug_host = "a/b"', ("[mqtt] sparkplug_host", "without white space")),
         ("[cells]\nray = 1", ("[cells] ray", "Expected `bool`")),
         ("[cells]\ndeadline_ms = 0", ("[cells] deadline_ms", ">= 10")),
         ("[inbox]\nmoney_max = 1", ("[inbox] money_max", ">= 16")),
