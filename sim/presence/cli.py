@@ -46,6 +46,9 @@ def presence(
     anew: Annotated[
         float, typer.Option(help="It is somebody else, never heard before, every so many seconds.")
     ] = 0.0,
+    backwards: Annotated[
+        bool, typer.Option("--backwards", help="From the last packet to the first.")
+    ] = False,
     no_survey: Annotated[
         bool, typer.Option("--no-survey", help="Without a survey, even if one is given.")
     ] = False,
@@ -97,6 +100,7 @@ def presence(
                 smoothed_s=smoothed,
                 speed=speed,
                 anew_s=anew,
+                backwards=backwards,
                 quick=quick,
                 ours_only=only,
                 settings=tuple(settings or ()),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import exp
 
 import numpy as np
@@ -33,7 +33,8 @@ class Conditions:
 
     `smoothed_s`: each gateway reports an exponential mean with this time constant instead of readings. `speed`: the
     carrier goes so many times as fast past the same beacon, so only every so-manieth advertisement is left. `anew_s`:
-    every so many seconds it is somebody else, of whom nothing was heard before; 0 for never.
+    every so many seconds it is somebody else, of whom nothing was heard before; 0 for never. `backwards`: from the last
+    packet to the first, as somebody would be heard who walks the same way backwards.
     """
 
     dead: Mapping[str, float] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class Conditions:
     smoothed_s: float = 0.0
     speed: float = 1.0
     anew_s: float = 0.0
+    backwards: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class Played:
 
 def play(walk: Walk, floor: Floor, conditions: Conditions) -> Played:
     """The walk under these conditions, its truth clamped to the floor. Raises Nonsense for a gateway unknown."""
+    if conditions.backwards:
+        walk = _backwards(walk)
     began_s = walk.rows[0].unix_s
     kept = _kept(walk, conditions.speed)
     # The clock runs back by microseconds in places; a method is never handed a time before the last one.
@@ -105,6 +109,12 @@ def bursts(times_s: Iterable[float]) -> list[int]:
         before_s = at_s
         numbers.append(number)
     return numbers
+
+
+def _backwards(walk: Walk) -> Walk:
+    ends_s = walk.rows[0].unix_s + walk.rows[-1].unix_s
+    rows = tuple(replace(row, unix_s=ends_s - row.unix_s) for row in reversed(walk.rows))
+    return replace(walk, rows=rows, scanners=walk.scanners[::-1])
 
 
 def _anew(times: Floats, every_s: float) -> frozenset[int]:

@@ -40,6 +40,7 @@ class Wanted:
     smoothed_s: float = 0.0
     speed: float = 1.0
     anew_s: float = 0.0
+    backwards: bool = False
     quick: bool = False
     ours_only: bool = False
     settings: tuple[str, ...] = ()
@@ -106,7 +107,15 @@ def read_conditions(wanted: Wanted) -> Conditions:
             ) from None
     if wanted.smoothed_s < 0:
         raise Nonsense("--smoothed is a time constant in seconds, 0 for readings as they are")
-    return Conditions(dead, wanted.dead_random, wanted.seed, wanted.smoothed_s, wanted.speed, wanted.anew_s)
+    return Conditions(
+        dead,
+        wanted.dead_random,
+        wanted.seed,
+        wanted.smoothed_s,
+        wanted.speed,
+        wanted.anew_s,
+        wanted.backwards,
+    )
 
 
 def contenders_of(

@@ -107,6 +107,15 @@ def test_a_faster_carrier_leaves_every_so_manieth_advertisement_at_its_usual_int
     assert np.diff(walk.x[::4]) == pytest.approx([0.675, 0.675, 0.675])  # at 0.5 m/s it was 0.225
 
 
+def test_backwards_is_the_same_walk_from_its_end(tmp_path: Path) -> None:
+    walk = walk_of(tmp_path, walk_lines(12))
+    back = walk_of(tmp_path, walk_lines(12), Conditions(backwards=True))
+    assert back.scanner == walk.scanner[::-1] and back.dbm == walk.dbm[::-1]
+    assert back.x.tolist() == walk.x.tolist()[::-1]
+    assert back.at_s == pytest.approx((walk.at_s[-1] - walk.at_s)[::-1], abs=1e-6)
+    assert back.unix_s[0] == pytest.approx(walk.unix_s[0])
+
+
 def test_somebody_else_begins_with_the_first_packet_of_each_time(tmp_path: Path) -> None:
     walk = walk_of(tmp_path, walk_lines(12), Conditions(anew_s=1.0))
     begun = sorted(walk.anew)
