@@ -41,6 +41,23 @@ async def _drag(page: Page, subject: str, zone: str) -> None:
     await page.mouse.up()
 
 
+async def test_whoever_stays_is_not_put_in_anew_when_others_come_and_go(store: Store, page: Page) -> None:
+    found = await page.evaluate(
+        """async () => {
+          const { el, keep } = await import('/pages/lib/dom.js');
+          const box = el('div');
+          const show = (names) => keep(box, names, (name) => name, (name) => el('i', { text: name }));
+          show(['gone', 'held', 'last']);
+          const held = box.children[1];
+          const moved = new MutationObserver(() => {});
+          moved.observe(box, { childList: true });
+          show(['held', 'new', 'last']);
+          const out = moved.takeRecords().flatMap((one) => [...one.removedNodes]);
+          return [box.textContent, out.length, out.includes(held)]; }"""
+    )
+    assert found == ["heldnewlast", 1, False]
+
+
 async def test_five_things_tick_themselves_as_they_are_done(store: Store, page: Page) -> None:
     await _drag(page, "ana", "Bakery")
     await expect(page.locator('[data-try="drag"]')).to_have_class("done")

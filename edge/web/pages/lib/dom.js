@@ -34,6 +34,9 @@ export function attr(node, name, value) {
 // Keeps the children of `parent` in step with `items`: one node a key, made once, updated each time, in order.
 export function keep(parent, items, keyOf, make, update) {
   const had = (parent.kept ??= new Map());
+  // Who is gone goes first: then nobody who stays is put in anew, which would cut transitions and drop what a hand holds.
+  const wanted = new Set(items.map(keyOf));
+  for (const [key, node] of had) if (!wanted.has(key)) node.remove();
   const now = new Map();
   let at = null;
   for (const item of items) {
@@ -46,7 +49,6 @@ export function keep(parent, items, keyOf, make, update) {
     if (place !== node) parent.insertBefore(node, place);
     at = node;
   }
-  for (const [key, node] of had) if (!now.has(key)) node.remove();
   parent.kept = now;
 }
 
