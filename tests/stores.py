@@ -207,7 +207,7 @@ class Ear:
         await self.client.publish(topic, payload, qos, retain, properties=wanted)
 
     async def until(
-        self, topic: str, true: Callable[[Any], bool] = lambda _: True, within_s: float = 10.0
+        self, topic: str, true: Callable[[Any], bool] = lambda _: True, within_s: float = 20.0
     ) -> Any:
         """The first JSON heard on this topic of which that is true, with `heard_us` beside it. Waits for it."""
         place = 0
