@@ -49,7 +49,8 @@ def free_port(wanted: int = 0) -> int:
 
     Raises OSError when none of a thousand is free.
     """
-    for port in (*filter(None, [wanted]), *random.sample(PORTS, 1_000)):
+    tried = random.sample(PORTS, 1_000)
+    for port in (wanted, *tried) if wanted else tried:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))

@@ -24,7 +24,7 @@ from sim.presence.baselines import (
 )
 from sim.presence.cli import presence
 from sim.presence.grids import Grid
-from sim.presence.methods import SILENT, Contender, Site
+from sim.presence.methods import SILENT, Contender, Said, Site
 from sim.presence.play import Conditions, play
 from sim.presence.ranging import DEFAULT, PathLoss, Trilateration, surveyed
 from sim.presence.run import follow, run, told
@@ -202,6 +202,30 @@ def test_ours_is_the_production_stage_by_the_map(site: Site, tmp_path: Path) -> 
     assert outcome.shifted_all is not None
     assert abs(outcome.shifted_all - outcome.pooled.right_s / outcome.pooled.time_s) < 0.2
     assert outcome.cost_us is not None and outcome.cost_us > 0.0
+
+
+def test_the_cost_of_a_packet_is_not_that_of_making_the_method(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent_s = 0.0
+
+    class Metered:
+        def hear(self, at_s: float, scanner: str, rssi_dbm: float) -> Said:
+            nonlocal spent_s
+            spent_s += 0.002
+            return SILENT
+
+    def made(grid: Grid) -> Metered:
+        nonlocal spent_s
+        spent_s += 1_000.0
+        return Metered()
+
+    monkeypatch.setattr("sim.presence.run.time.process_time", lambda: spent_s)
+    write_site(tmp_path, walk_lines(45))
+    lines = read_walk(tmp_path / "walk.mbd", read_gateways(tmp_path / "gateways.txt"))
+    walk = play(lines, FLOOR, Conditions(anew_s=4.0))
+    outcome = run(Contender("metered", "", made, bare=made), [walk], GRID, False, lambda: None)
+    assert outcome.cost_us == pytest.approx(2_000.0)
 
 
 def test_a_zone_that_the_grid_does_not_have_counts_as_unknown() -> None:

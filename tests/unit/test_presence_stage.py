@@ -165,7 +165,9 @@ def test_a_zone_that_is_taken_off_the_floor_is_left(vanishes: str) -> None:
     assert here.zones == ["a", "-"]
 
 
-@pytest.mark.parametrize("changes", ["a setting of the filter", "a wall", "a scanner"])
+@pytest.mark.parametrize(
+    "changes", ["a setting of the filter", "a wall", "a scanner", "a name", "a map", "a mean"]
+)
 def test_a_floor_that_differs_in_more_begins_beliefs_anew(changes: str) -> None:
     here = Floor(floor())
     here.stay(IN_A, 0, 6)
@@ -179,6 +181,14 @@ def test_a_floor_that_differs_in_more_begins_beliefs_anew(changes: str) -> None:
             )
         case "a scanner":
             here.change(6, scanner__s0=None)
+        case "a name":
+            same = here.facts.scanners["s5"], here.facts.signals["s5"]
+            gone = {"scanner__s5": None, "signal__s5": None}
+            here.change(6, **gone, scanner__s9=same[0], signal__s9=same[1])
+        case "a map":
+            here.change(6, signal__s0=here.facts.signals["s1"])
+        case "a mean":
+            here.change(6, scanner__s0=msgspec.structs.replace(here.facts.scanners["s0"], smoothing_s=15.0))
     assert here.stage._way is not before
     assert here.stay(IN_B, 6, 6 + SETTLE_MS // 1_000) == []
 
